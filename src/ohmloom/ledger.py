@@ -19,6 +19,7 @@ class Event(StrEnum):
     """What can happen on a chip. Counts are numbers of events unless the name ends in a unit."""
 
     SAMPLE = "samples"  # vectors sent through a matrix
+    ARRAY_OPERATION = "array operations"  # vectors sent through one array
     ROW_DRIVE = "row drives"  # a row driven away from its rest level for one read
     ROW_STEP = "row steps"  # a row held for one read, at whatever level
     ARRAY_STEP = "array steps"  # one read of one array (its integration steps counted one by one)

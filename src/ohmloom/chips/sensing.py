@@ -1,0 +1,96 @@
+"""From a stored matrix to a compiled read-out: gather the lines, choose the cheapest exact way, decode it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ohmloom.chips.logic import stored_weights, weight_steps
+from ohmloom.crossbars import AnalogueReadout, Layout, Lines, LogicReadout, Sensing, compile_sensing, gather
+from ohmloom.crossbars.converters import ColumnErrors
+
+if TYPE_CHECKING:
+    from ohmloom.chips.stored import StoredMatrix
+
+SPAN = 1e-3  # s: noise slower than this is the same for all vectors of one call
+
+
+def compile_matrix(matrix: StoredMatrix, conductance: Tensor, held: tuple[Tensor, torch.Generator] | None) -> Sensing:
+    """The read-out of ``matrix`` for cells of ``conductance``.
+
+    ``held`` is the share of the read noise that is slower than a call, and the generator that draws it now.
+    """
+    readout, encoding, noise = matrix.mapping.readout, matrix.mapping.encoding, matrix.device.read_noise
+    assert isinstance(readout, AnalogueReadout)
+    variance = None if noise.quiet else noise.variance(conductance, readout.integration) * (conductance > 0)
+    if held is not None and variance is not None:
+        share, generator = held
+        frozen = torch.randn(conductance.shape, dtype=conductance.dtype, device=conductance.device, generator=generator)
+        conductance = (conductance + (share * variance).sqrt() * frozen).clamp(min=0)
+        variance = variance * (1 - share)
+    lines = gather(conductance, variance, encoding, matrix.unit)
+    nominal = (
+        lines
+        if matrix.targets is None
+        else gather(matrix.targets.unsqueeze(0).to(conductance), None, encoding, matrix.unit)
+    )
+    current = matrix.unit * abs(matrix.mapping.voltage)
+    sensing = compile_sensing(readout, encoding, lines, nominal, matrix.errors(), current)
+    if sensing.gain is not None and not matrix.mapping.normalise:
+        known = sensing.gain
+        mean = known.sum(dim=(1, 2, 3, 4), keepdim=True) / (known > 0).sum(dim=(1, 2, 3, 4), keepdim=True)
+        sensing = sensing._replace(gain=mean.expand_as(known))
+    return sensing
+
+
+def select_dies(sensing: Sensing, dies: slice) -> Sensing:
+    """The read-out of some of the dies."""
+
+    def pick(value: Tensor | None) -> Tensor | None:
+        return value if value is None or value.shape[0] == 1 else value[dies]
+
+    lines = Lines(*(pick(leaf) for leaf in sensing.lines))  # type: ignore[arg-type]
+    errors = sensing.errors
+    if errors is not None:
+        errors = ColumnErrors(errors.gain[dies], errors.offset[dies])
+    return sensing._replace(lines=lines, gain=pick(sensing.gain), errors=errors)
+
+
+def column_errors(matrix: StoredMatrix) -> ColumnErrors | None:
+    """Static converter errors of all dies: leaves (dies, segments, converters, 1, columns)."""
+    readout, encoding = matrix.mapping.readout, matrix.mapping.encoding
+    if not isinstance(readout, AnalogueReadout):
+        return None
+    channels = 1 if encoding.sums_channels else encoding.channels
+    reference = encoding.layout is Layout.OFFSET_COLUMN and encoding.pair_sum == "digital"
+    shape = (matrix.segments.count, channels, 1, matrix.segments.outputs + reference)
+    drawn = [
+        readout.converter.column_errors(shape, matrix.streams.generator("converters", die))
+        for die in range(matrix.dies)
+    ]
+    if drawn[0] is None:
+        return None
+    device = matrix.cells.written.device
+    gains, offsets = zip(*drawn, strict=True)  # type: ignore[arg-type]
+    return ColumnErrors(torch.stack(gains).to(device), torch.stack(offsets).to(device))
+
+
+def effective_matrix(matrix: StoredMatrix) -> Tensor:
+    """What one unit on each input gives at the output, without noise, codes and clips: (dies, out, in)."""
+    encoding, scale = matrix.mapping.encoding, matrix.scale
+    if isinstance(matrix.mapping.readout, LogicReadout):
+        return (stored_weights(matrix, None).transpose(-1, -2) * scale / weight_steps(encoding)).to(scale)
+    sensing = matrix.sensing()
+    rows = matrix.segments.rows
+    ones = torch.eye(rows, dtype=scale.dtype, device=scale.device).expand(1, 1, matrix.segments.count, -1, -1)
+    value = sensing.readout.front_end.mean(ones, sensing.lines).squeeze(0)
+    value = value if sensing.gain is None else value * sensing.gain
+    value = torch.einsum("q,dsqbc->dsbc", sensing.weights, value)
+    if encoding.layout is Layout.OFFSET_COLUMN:
+        value = value[..., :-1] - value[..., -1:]
+    value = value - sum(encoding.significance) * encoding.pedestal(matrix.low, matrix.high) / matrix.unit
+    if matrix.calibration.slope is not None:
+        value = value * matrix.calibration.slope
+    return matrix.segments.unfold(value).transpose(-1, -2) * scale

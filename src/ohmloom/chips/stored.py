@@ -1,0 +1,301 @@
+"""`StoredMatrix`: a real matrix held in cells. Everything above computes through it, and it alone writes the ledger.
+
+y = W x with all that cells, drives and read-outs do to it. A matrix knows its cells, its age and its calibration; the
+physics are the pure functions of the floors below.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from ohmloom.chips.logic import logic_product
+from ohmloom.chips.mapping import Mapping
+from ohmloom.chips.segments import Segments, cut
+from ohmloom.chips.sensing import SPAN, column_errors, compile_matrix, effective_matrix, select_dies
+from ohmloom.chips.tally import record_product
+from ohmloom.crossbars import Driven, Layout, LogicReadout, Sensing, sense
+from ohmloom.crossbars.converters import ColumnErrors
+from ohmloom.crossbars.readouts import default_range
+from ohmloom.devices import Cells, Device, Written
+from ohmloom.devices import conductance as cell_conductance
+from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
+from ohmloom.ledger import open_ledgers
+from ohmloom.random import Streams
+
+ALL = slice(None)
+_tokens = itertools.count()
+
+
+@dataclass
+class Calibration:
+    """What a user's calibration chose. All optional: without it nothing clips and corrections are nominal."""
+
+    limit: Tensor | None = None  # largest |x| (or x) that the drive reaches
+    full_range: Tensor | None = None  # converter's, (dies, 1, 1, 1, 1)
+    slope: Tensor | None = None  # (dies, segments, 1, columns)
+    offset: Tensor | None = None  # (dies, segments, 1, columns), in weight units of one full-scale input
+    stamp: str = ""  # dies and age at which it was measured
+
+
+@dataclass
+class Clips:
+    """How often a range was too small, since the last programming."""
+
+    drive: float = 0.0
+    saturation: float = 0.0
+    converter: float = 0.0
+
+
+@dataclass(eq=False)
+class StoredMatrix:
+    """A real (out, in) matrix in cells (dies, slices, signs, segments, rows, columns)."""
+
+    mapping: Mapping
+    device: Device
+    streams: Streams
+    segments: Segments
+    cells: Cells
+    scale: Tensor  # the weight of a value of 1
+    targets: Tensor | None  # S, without the die axis; None for formed cells
+    written: Written | None = None
+    name: str = "matrix"
+    owner: str = field(default_factory=lambda: f"matrix-{next(_tokens)}")
+    key: Tensor | None = None  # bits XORed on stored bits: (slices, segments, rows, columns)
+    calibration: Calibration = field(default_factory=Calibration)
+    clips: Clips = field(default_factory=Clips)
+    elapsed: float = 0.0
+    extrapolate: bool = False
+    mirror: StoredMatrix | None = None  # whose cells these are, if this is the other side of another matrix
+    _cache: dict[str, object] = field(default_factory=dict, repr=False)
+    _reads: torch.Generator | None = field(default=None, repr=False)
+    _other: StoredMatrix | None = field(default=None, repr=False)
+
+    # --- what it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def dies(self) -> int:
+        return self.cells.written.shape[0]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(out, in)"""
+        return self.segments.outputs, self.segments.inputs
+
+    @property
+    def low(self) -> float:
+        """The conductance of a value of 0, S."""
+        return self.device.g_min if self.mapping.lowest is None else self.mapping.lowest
+
+    @property
+    def high(self) -> float:
+        """The conductance of a value of 1, S."""
+        return self.device.g_max if self.mapping.highest is None else self.mapping.highest
+
+    @property
+    def unit(self) -> float:
+        """The conductance between a value of 0 and of 1, S."""
+        return self.mapping.encoding.unit(self.low, self.high)
+
+    def conductance(self) -> Tensor:
+        """Cell conductances at the present age: (dies, slices, signs, segments, rows, columns), S."""
+        if self.mirror is not None:
+            return self._turned(self.mirror.conductance())
+        return self._cached("conductance", self._aged)
+
+    @property
+    def parts(self) -> int:
+        """Arrays side by side that share the columns of a segment."""
+        capacity = self.mapping.output_capacity
+        return 1 if capacity is None else -(-self.segments.outputs // capacity)
+
+    @property
+    def arrays(self) -> int:
+        """Arrays that hold a part of the matrix."""
+        return self.segments.count * self.parts
+
+    @property
+    def cell_count(self) -> int:
+        """Cells of one die."""
+        slices, signs, _, _, columns = self.cells.written.shape[1:]
+        return int(self.segments.present.sum()) * slices * signs * columns
+
+    def _aged(self) -> Tensor:
+        now = cell_conductance(self.device, self.cells, self.elapsed, extrapolate=self.extrapolate)
+        return now * self.segments.present.to(now.device)
+
+    def _turned(self, held: Tensor) -> Tensor:
+        """Cells of the mirror as this side's rows and columns."""
+        assert self.mirror is not None
+        return self.segments.fold(self.mirror.segments.unfold(held).transpose(-1, -2))
+
+    def _cached(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+        if name not in self._cache:
+            self._cache[name] = make()
+        return self._cache[name]  # type: ignore[return-value]
+
+    def age(self, elapsed: float, *, extrapolate: bool = False) -> None:
+        """Set the time since programming, s; absolute, so saying it twice changes nothing.
+
+        Raises ConfigurationError for a negative time, or one beyond the published times unless ``extrapolate``.
+        """
+        if not elapsed >= 0:
+            raise ConfigurationError(message("age", "must be a time since programming", elapsed, "Give seconds >= 0."))
+        corner = Cells(*(leaf[..., :1, :1] for leaf in self.cells))
+        cell_conductance(self.device, corner, elapsed, extrapolate=extrapolate)  # refuses before anything changes
+        self.elapsed, self.extrapolate = elapsed, extrapolate
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Forget what was compiled from the cells: they, or their age, changed."""
+        self._cache.clear()
+        if self._other is not None:
+            self._other._cache.clear()
+
+    @property
+    def T(self) -> StoredMatrix:  # noqa: N802 - the mathematical sign
+        """The transposed matrix in the same cells, driven from the other side; its calibration is its own.
+
+        Raises ConfigurationError for layouts that only work one way.
+        """
+        if self._other is None:
+            mapping = self.mapping.transposed
+            segments = cut(self.segments.outputs, self.segments.inputs, mapping.input_capacity)
+            streams = self.streams.child("transposed")
+            self._other = replace(
+                self, mapping=mapping, segments=segments, streams=streams, targets=None, mirror=self,
+                name=f"{self.name}.T", calibration=Calibration(), clips=Clips(), _cache={}, _reads=None, _other=self,
+            )  # fmt: skip
+            if self.targets is not None:
+                self._other.targets = self._other._turned(self.targets)
+        return self._other
+
+    # --- computing --------------------------------------------------------------------------------------------------
+
+    def product(self, x: Tensor, *, generator: torch.Generator | None = None, dies: slice = ALL) -> Tensor:
+        """W x: (batch, in) or (dies, batch, in) → (dies, batch, out), with all that the hardware does to it.
+
+        ``dies`` selects some of the matrix's dies; ``generator`` replaces the matrix's own stream of read noise. The
+        gradient reaches ``x`` through :meth:`effective` (straight-through over quantisers and noise).
+        Raises ShapeError and NotFiniteError.
+        """
+        self._check(x, dies)
+        x = x if x.dim() == 3 else x.unsqueeze(0)
+        generator = generator or self._read_stream(x.device)
+        compute = logic_product if isinstance(self.mapping.readout, LogicReadout) else _analogue_product
+        with torch.no_grad():
+            exact = compute(self, x.detach(), generator, dies)
+        if not (torch.is_grad_enabled() and x.requires_grad):
+            return exact
+        linear = x @ self.effective()[dies].transpose(-1, -2)
+        return linear + (exact - linear).detach()
+
+    def effective(self) -> Tensor:
+        """The noiseless real matrix that the hardware computes with now, read-out gain included: (dies, out, in).
+
+        Quantisers, clips and saturation are left out; for logic it is the decoded integers times the scale.
+        """
+        return self._cached("effective", lambda: effective_matrix(self))
+
+    def noise_density(self, frequency: float) -> Tensor:
+        """One-sided density of each element's read noise at ``frequency`` (Hz): (dies, out, in), W² per Hz."""
+        density = self.device.read_noise.density(self.conductance(), frequency) / self.unit**2
+        weights = density.new_tensor(self.mapping.encoding.significance).square()
+        summed = torch.einsum("l,dlpsrc->dsrc", weights, density)
+        if self.mapping.encoding.layout is Layout.OFFSET_COLUMN:
+            summed = summed[..., :-1] + summed[..., -1:]
+        return self.segments.unfold(summed).transpose(-1, -2) * self.scale**2
+
+    def drive(self, x: Tensor) -> tuple[Driven, Tensor]:
+        """Codes of ``x`` (dies or 1, batch, in), and the levels they put on rows after the cells' conduction law:
+        (phases, dies or 1, segments, batch, rows)."""
+        limit = self.calibration.limit
+        spread = self.segments.spread(x, 0.0 if limit is None else limit)  # (dies, batch, segments, rows)
+        driven = self.mapping.drive.encode(spread.flatten(-2), limit)
+        levels = driven.levels.unflatten(-1, spread.shape[-2:]).transpose(2, 3)
+        if not self.device.conduction.ohmic:
+            levels = self.device.conduction.effective_voltage(levels * self.mapping.voltage) / self.mapping.voltage
+        return driven, levels
+
+    def sensing(self, generator: torch.Generator | None = None, dies: slice = ALL) -> Sensing:
+        """The compiled read-out. With a generator, noise slower than one call is drawn now and held for the call."""
+        noise = self.device.read_noise
+        held = None if generator is None or noise.quiet else self._slow_share()
+        if held is not None and bool(held.any()):
+            sensing = compile_matrix(self, self.conductance(), (held, generator))  # type: ignore[arg-type]
+        else:
+            if "sensing" not in self._cache:
+                self._cache["sensing"] = compile_matrix(self, self.conductance(), None)
+            sensing: Sensing = self._cache["sensing"]  # type: ignore[assignment, no-redef]
+        return sensing if dies == ALL else select_dies(sensing, dies)
+
+    def _slow_share(self) -> Tensor:
+        """Share of each cell's read variance that is the same for all vectors of one call."""
+        integration = self.mapping.readout.integration
+        return self._cached("slow", lambda: self.device.read_noise.frozen_share(self.conductance(), SPAN, integration))
+
+    def row_sums(self) -> Tensor:
+        """Σ_i W_ij of the real matrix, which an affine drive's offset multiplies: (dies, out)."""
+        return self._cached("row_sums", lambda: self.effective().sum(-1))
+
+    def errors(self) -> ColumnErrors | None:
+        """Static errors of the converters, drawn once per die and column."""
+        if "errors" not in self._cache:
+            self._cache["errors"] = column_errors(self)
+        return self._cache["errors"]  # type: ignore[return-value]
+
+    def _read_stream(self, device: torch.device) -> torch.Generator:
+        if self._reads is None or self._reads.device != device:
+            self._reads = self.streams.generator("reads", device=device)
+        return self._reads
+
+    def _check(self, x: Tensor, dies: slice) -> None:
+        selected = len(range(self.dies)[dies])
+        if (
+            x.shape[-1] != self.segments.inputs
+            or x.dim() not in (2, 3)
+            or (x.dim() == 3 and x.shape[0] not in (1, selected))
+        ):
+            rule = f"must be (batch, {self.segments.inputs}) or ({selected}, batch, {self.segments.inputs})"
+            raise ShapeError(message(f"{self.name}.x", rule, tuple(x.shape), "Reshape the input."))
+        if not bool(torch.isfinite(x.sum())) and not bool(torch.isfinite(x).all()):
+            raise NotFiniteError(message(f"{self.name}.x", "must be finite", "NaN or inf", "Find where it arises."))
+
+
+def _analogue_product(matrix: StoredMatrix, x: Tensor, generator: torch.Generator, dies: slice) -> Tensor:
+    driven, levels = matrix.drive(x)
+    sensing = matrix.sensing(generator, dies)
+    significance = driven.significance
+    chosen = matrix.calibration.full_range
+    full_range = default_range(sensing, significance) if chosen is None else chosen[dies]
+    read = sense(sensing, levels, significance, full_range, generator)
+    _count_clips(matrix.clips, driven.clipped, read.saturated, read.clipped if chosen is not None else 0)
+    if open_ledgers():
+        record_product(matrix, levels, significance, sensing, range(matrix.dies)[dies], read.steps)
+    if not matrix.mapping.readout.linear:
+        return read.value.squeeze(1)
+    value = correct(matrix, read.value, levels, significance, dies).sum(1)
+    value = value * (matrix.scale * driven.scale)
+    return value if driven.offset is None else value + driven.offset * matrix.row_sums()[dies].unsqueeze(1)
+
+
+def correct(matrix: StoredMatrix, value: Tensor, levels: Tensor, significance: Tensor, dies: slice) -> Tensor:
+    """Digital corrections of each segment's columns: the pedestal of single cells, then the calibrated line."""
+    encoding = matrix.mapping.encoding
+    pedestal = encoding.pedestal(matrix.low, matrix.high)
+    if pedestal:
+        inputs = torch.einsum("k,kdsbr->dsb", significance, levels)
+        value = value - inputs.unsqueeze(-1) * (sum(encoding.significance) * pedestal / matrix.unit)
+    calibration = matrix.calibration
+    if calibration.slope is None or calibration.offset is None:
+        return value
+    return value * calibration.slope[dies] + calibration.offset[dies]
+
+
+def _count_clips(clips: Clips, drive: Tensor | int, saturated: Tensor | int, converted: Tensor | int) -> None:
+    clips.drive, clips.saturation = clips.drive + drive, clips.saturation + saturated
+    clips.converter = clips.converter + converted

@@ -1,0 +1,218 @@
+"""Making stored matrices: write targets, form fresh cells, switch formed cells on or off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ohmloom.chips.mapping import Mapping
+from ohmloom.chips.segments import Segments, cut
+from ohmloom.chips.stored import StoredMatrix
+from ohmloom.chips.tally import record_pulses
+from ohmloom.crossbars import AnalogueReadout, Layout, VoltageSense
+from ohmloom.devices import Cells, Device, Written
+from ohmloom.devices import form as form_cells
+from ohmloom.devices import program as write_cells
+from ohmloom.devices import switch as switch_cells
+from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
+from ohmloom.ledger import open_ledgers
+from ohmloom.random import Streams
+
+
+def store(
+    weights: Tensor,
+    mapping: Mapping,
+    device: Device,
+    streams: Streams,
+    *,
+    dies: int = 1,
+    bias: Tensor | None = None,
+    limit: float | Tensor | None = None,
+    key: Tensor | None = None,
+    name: str = "matrix",
+) -> StoredMatrix:
+    """Program ``weights`` (out, in) into fresh cells of ``dies`` dies.
+
+    ``bias`` (out,) goes into rows driven at the full level ``limit`` (mapping.bias = "rows"). ``key`` (slices, out,
+    in) of 0 and 1 is XORed on the stored bits; reading takes it off again as long as the matrix holds it.
+    Raises ShapeError, NotFiniteError, ConfigurationError, PlacementError.
+    """
+    _check_weights(weights, bias, mapping, device, name)
+    scale = mapping.scale(weights)
+    matrix = (weights.detach() / scale).T
+    if mapping.overrange == "clip":
+        matrix = matrix.clamp(-1, 1)
+    share = _bias_share(bias, limit, scale)
+    largest = 0.0 if share is None else float(share.abs().max())
+    segments = cut(*matrix.shape, capacity=mapping.input_capacity, bias=largest)
+    held_key = None if key is None else _held_key(key, segments, mapping)
+    written = [
+        _write(segments.fold(matrix, share), held_key, mapping, device, streams, segments, die) for die in range(dies)
+    ]
+    cells = Cells(*(torch.stack(leaves) for leaves in zip(*(w.cells for w, _ in written), strict=True)))
+    report = Written(cells, torch.stack([w.read_back for w, _ in written]), torch.stack([w.failed for w, _ in written]))
+    stored = StoredMatrix(mapping, device, streams, segments, cells, scale, written[0][1], report, name, key=held_key)
+    if limit is not None:
+        stored.calibration.limit = torch.as_tensor(limit).to(weights)
+    if open_ledgers():
+        record_pulses(stored, cells.pulses.flatten(1).sum(1), range(dies))
+    return stored
+
+
+def form(
+    shape: tuple[int, int],
+    mapping: Mapping,
+    device: Device,
+    streams: Streams,
+    *,
+    dies: int = 1,
+    voltage: float | None = None,
+    one_of_pair: bool = False,
+    name: str = "matrix",
+) -> StoredMatrix:
+    """Fresh random cells for a (out, in) matrix: no targets, one weight is one unit of conductance.
+
+    ``voltage`` is the forming voltage (absent: the device's own); with ``one_of_pair`` the cell of each pair that
+    breaks down first keeps the other from forming, and so chooses the weight's sign.
+    """
+    segments = cut(shape[1], shape[0], mapping.input_capacity)
+    layout = mapping.encoding.layout
+    if one_of_pair and len(layout.signs) != 2:
+        raise ConfigurationError(
+            message("one_of_pair", "needs a pair layout", layout, "Use pair-rows or pair-columns.")
+        )
+    columns = segments.outputs + (layout is Layout.OFFSET_COLUMN)
+    held = (len(mapping.encoding.significance), segments.count, len(layout.signs), segments.rows, columns)
+    wanted = segments.present.unsqueeze(1).expand(held)
+    formed = [
+        form_cells(
+            device, held, streams.generator("forming", die), voltage=voltage, one_of_pair=one_of_pair, wanted=wanted
+        )
+        for die in range(dies)
+    ]
+    cells = Cells(*(torch.stack(leaves).transpose(2, 3).contiguous() for leaves in zip(*formed, strict=True)))
+    return StoredMatrix(mapping, device, streams, segments, cells, cells.written.new_ones(()), None, None, name)
+
+
+def switch(matrix: StoredMatrix, keep: Tensor, streams: Streams) -> Tensor:
+    """Set the formed cells where ``keep`` (out, in) is True, reset the others; the number of flips, (dies,).
+
+    Cells that are already as wanted get no pulse. Raises ConfigurationError on the transposed side of a matrix.
+    """
+    if matrix.mirror is not None:
+        rule = "must be switched from the side it was formed on"
+        raise ConfigurationError(message(matrix.name, rule, "its transpose", "Switch the original."))
+    if keep.shape != matrix.shape or keep.dtype != torch.bool:
+        rule = f"must be a bool mask of shape {matrix.shape}"
+        raise ShapeError(message("keep", rule, f"{keep.dtype} {tuple(keep.shape)}", "Give (out, in)."))
+    held = matrix.segments.fold(keep.T.to(matrix.cells.written)).bool()
+    if matrix.mapping.encoding.layout is Layout.OFFSET_COLUMN:
+        held = torch.cat([held, torch.ones_like(held[..., :1])], -1)
+    results = [
+        switch_cells(
+            matrix.device, Cells(*(leaf[die] for leaf in matrix.cells)), held.expand(matrix.cells.written.shape[1:]),
+            streams.generator("switching", die),
+        )
+        for die in range(matrix.dies)
+    ]  # fmt: skip
+    matrix.cells = Cells(*(torch.stack(leaves) for leaves in zip(*(cells for cells, _ in results), strict=True)))
+    matrix.refresh()
+    flips = torch.stack([flipped.sum() for _, flipped in results])
+    if open_ledgers():
+        record_pulses(matrix, flips, range(matrix.dies))
+    return flips
+
+
+def _write(
+    folded: Tensor, key: Tensor | None, mapping: Mapping, device: Device, streams: Streams, segments: Segments, die: int
+) -> tuple[Written, Tensor]:
+    """Write one die: the cells, and the targets of all slices (slices, signs, segments, rows, columns)."""
+    generator = streams.generator("programming", die)
+    encoding = mapping.encoding
+    low = device.g_min if mapping.lowest is None else mapping.lowest
+    high = device.g_max if mapping.highest is None else mapping.highest
+    wanted = segments.present
+
+    def targets(value: Tensor, index: int) -> Tensor:
+        if key is not None:
+            value = (value - key[index]).abs()
+        cells = encoding.targets(value, low, high)
+        if encoding.layout is Layout.OFFSET_COLUMN:
+            cells = torch.cat([cells, encoding.targets(torch.zeros_like(value[..., :1]), low, high)], dim=-1)
+        return cells * wanted
+
+    def write(goal: Tensor) -> Written:
+        return write_cells(device, goal, generator, wanted=wanted.expand(goal.shape))
+
+    if encoding.order == "parallel":
+        goals = torch.stack([targets(value, index) for index, value in enumerate(encoding.values(folded))])
+        return write(goals), goals
+    return _successive(encoding.prepare(folded), mapping, targets, write, low, high)
+
+
+def _successive(
+    residue: Tensor,
+    mapping: Mapping,
+    targets: Callable[[Tensor, int], Tensor],
+    write: Callable[[Tensor], Written],
+    low: float,
+    high: float,
+) -> tuple[Written, Tensor]:
+    """Slice after slice: each encodes what the read-back of those before left over."""
+    encoding = mapping.encoding
+    signs = residue.new_tensor(encoding.layout.signs)
+    goals, parts = [], []
+    for index, significance in enumerate(encoding.significance):
+        goals.append(targets(encoding.digit(residue, index), index))
+        parts.append(write(goals[-1]))
+        line = torch.einsum("p,psrc->src", signs, parts[-1].read_back)
+        if encoding.layout is Layout.OFFSET_COLUMN:
+            line = line[..., :-1] - line[..., -1:]
+        value = (line - encoding.pedestal(low, high)) / encoding.unit(low, high)
+        residue = residue - significance * value
+    cells = Cells(*(torch.stack(leaves) for leaves in zip(*(part.cells for part in parts), strict=True)))
+    read_back, failed = torch.stack([p.read_back for p in parts]), torch.stack([p.failed for p in parts])
+    return Written(cells, read_back, failed), torch.stack(goals)
+
+
+def _bias_share(bias: Tensor | None, limit: float | Tensor | None, scale: Tensor) -> Tensor | None:
+    """The bias in units of the largest weight at full input level: (out,)."""
+    if bias is None:
+        return None
+    if limit is None:
+        rule = "needs the largest input level when it is held in rows"
+        raise ConfigurationError(
+            message("limit", rule, None, "Calibrate input ranges first, or keep the bias digital.")
+        )
+    return bias.detach() / (torch.as_tensor(limit).to(bias) * scale)
+
+
+def _held_key(key: Tensor, segments: Segments, mapping: Mapping) -> Tensor:
+    slices = len(mapping.encoding.significance)
+    expected = (slices, segments.outputs, segments.inputs)
+    if tuple(key.shape) != expected or not bool(((key == 0) | (key == 1)).all()):
+        rule = f"must hold 0 and 1 in the shape {expected} (slices, out, in)"
+        raise ShapeError(message("key", rule, tuple(key.shape), "Give one bit per stored bit."))
+    if not mapping.encoding.binary:
+        rule = "needs one stored bit per cell"
+        raise ConfigurationError(
+            message("key", rule, mapping.encoding.layout, "Use bits with layout single and logic.")
+        )
+    return segments.fold(key.transpose(-1, -2).to(torch.float32))
+
+
+def _check_weights(weights: Tensor, bias: Tensor | None, mapping: Mapping, device: Device, name: str) -> None:
+    if weights.dim() != 2 or 0 in weights.shape:
+        raise ShapeError(message(f"{name}.weights", "must be (out, in)", tuple(weights.shape), "Flatten to a matrix."))
+    for what, values in (("weights", weights), ("bias", bias)):
+        if values is not None and not bool(torch.isfinite(values).all()):
+            count = int((~torch.isfinite(values)).sum())
+            raise NotFiniteError(
+                message(f"{name}.{what}", "must be finite", f"{count} NaN or inf", "Check the training.")
+            )
+    open_columns = isinstance(mapping.readout, AnalogueReadout) and isinstance(mapping.readout.front_end, VoltageSense)
+    if open_columns and not device.conduction.ohmic:
+        rule = "must be ohmic under voltage sensing: open columns of other cells need a non-linear solver"
+        raise ConfigurationError(message("device.conduction", rule, device.conduction, "Use current sensing."))

@@ -1,0 +1,48 @@
+"""Floor 2, many cells and their lines: drives, encodings, front ends, converters and read-outs."""
+
+from ohmloom.crossbars.converters import (
+    ChargeDecrement,
+    Comparator,
+    Converter,
+    NoConverter,
+    StochasticNeuron,
+    Uniform,
+)
+from ohmloom.crossbars.drives import Affine, Amplitude, BitSerial, Drive, Driven, Pulses
+from ohmloom.crossbars.encodings import Analogue, Bipolar, Bits, Encoding, Layout, Radix
+from ohmloom.crossbars.frontends import CurrentSense, FrontEnd, VoltageSense
+from ohmloom.crossbars.lines import Lines, gather
+from ohmloom.crossbars.readouts import AnalogueReadout, LogicReadout, Readout, Sensed, Sensing, compile_sensing, sense
+
+__all__ = [
+    "Affine",
+    "Amplitude",
+    "Analogue",
+    "AnalogueReadout",
+    "Bipolar",
+    "BitSerial",
+    "Bits",
+    "ChargeDecrement",
+    "Comparator",
+    "Converter",
+    "CurrentSense",
+    "Drive",
+    "Driven",
+    "Encoding",
+    "FrontEnd",
+    "Layout",
+    "Lines",
+    "LogicReadout",
+    "NoConverter",
+    "Pulses",
+    "Radix",
+    "Readout",
+    "Sensed",
+    "Sensing",
+    "StochasticNeuron",
+    "Uniform",
+    "VoltageSense",
+    "compile_sensing",
+    "gather",
+    "sense",
+]

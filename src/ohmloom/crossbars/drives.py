@@ -1,0 +1,221 @@
+"""Drives: how a vector becomes line levels, phase by phase.
+
+A drive turns numbers x into levels d_k (fractions of the read voltage) of phases k with significance a_k, such that
+
+    x ≈ scale · Σ_k a_k d_k + offset
+
+Any code may *encode*; decoding is linear, which is what lets a crossbar compute with it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ohmloom.descriptions import Part
+from ohmloom.errors import NotFiniteError, message
+
+
+class Driven(NamedTuple):
+    """A vector as line levels: x ≈ scale · Σ_k significance_k · levels_k + offset."""
+
+    levels: Tensor  # (phases, ..., inputs), fractions of the read voltage, |level| <= 1
+    significance: Tensor  # (phases,) a_k
+    scale: Tensor | float  # (..., 1) or a number: the value of one unit of Σ_k a_k d_k
+    offset: Tensor | None  # (..., 1): an affine drive's zero; None where it is 0
+    clipped: Tensor | int  # inputs beyond the limit
+
+    def value(self) -> Tensor:
+        """The numbers that the levels stand for: (..., inputs)."""
+        total = torch.einsum("k,k...->...", self.significance.to(self.levels), self.levels) * self.scale
+        return total if self.offset is None else total + self.offset
+
+
+class Drive(Part, ABC):
+    """Abstract: a code from numbers to line levels."""
+
+    @property
+    @abstractmethod
+    def significance(self) -> tuple[float, ...]:
+        """a_k of each phase; also the number of unit reads that phase k is integrated for, where phases are summed
+        on a capacitor."""
+
+    @property
+    @abstractmethod
+    def input_bits(self) -> int | None:
+        """Bits of an input code, sign included; None for analogue levels."""
+
+    @abstractmethod
+    def encode(self, x: Tensor, limit: Tensor | float | None = None) -> Driven:
+        """Levels of ``x`` (..., inputs). ``limit`` is the largest |x| (or x) that the code reaches, and larger ones
+        clip; None takes each vector's own largest magnitude, so that nothing clips and no vector depends on another.
+        """
+
+    @property
+    def signed(self) -> bool:
+        """True if negative numbers can be sent."""
+        return True
+
+    @property
+    def lines_rest(self) -> bool:
+        """True if a zero input leaves its row at rest in every phase."""
+        return True
+
+
+def _limited(x: Tensor, limit: Tensor | float | None, lowest: float) -> tuple[Tensor, Tensor | float, Tensor | int]:
+    """x / limit clipped to [lowest, 1], the limit, and how many were clipped."""
+    if limit is None:
+        limit = x.abs().amax(-1, keepdim=True)
+        limit = torch.where(limit > 0, limit, torch.ones_like(limit))
+        if lowest < 0:
+            return x / limit, limit, 0
+        fraction = x / limit
+    else:
+        fraction = x / limit
+    inside = fraction.clamp(lowest, 1.0)
+    return inside, limit, inside.ne(fraction).sum()
+
+
+def _bits(code: Tensor, count: int) -> Tensor:
+    """Bits of non-negative integers held as floats, least significant first: (count, ...)."""
+    weights = 2 ** torch.arange(count, dtype=torch.int64, device=code.device).view(-1, *[1] * code.dim())
+    return (code.to(torch.int64).unsqueeze(0) // weights % 2).to(code.dtype)
+
+
+class Amplitude(Drive):
+    """Analogue amplitudes from a DAC of ``bits`` bits, or exact volts where ``bits`` is absent.
+
+    Signed codes are sign-magnitude with 2^(bits-1) - 1 steps to either side, so zero is exact and the range symmetric.
+    """
+
+    kind: Literal["amplitude"] = "amplitude"
+    bits: int | None = Field(default=None, ge=1, le=16)
+    negative: bool = True
+
+    @property
+    def significance(self) -> tuple[float, ...]:
+        return (1.0,)
+
+    @property
+    def input_bits(self) -> int | None:
+        return self.bits
+
+    @property
+    def signed(self) -> bool:
+        return self.negative
+
+    def encode(self, x: Tensor, limit: Tensor | float | None = None) -> Driven:
+        fraction, limit, clipped = _limited(x, limit, -1.0 if self.negative else 0.0)
+        if self.bits is not None:
+            steps = max(2 ** (self.bits - self.negative) - 1, 1)
+            fraction = fraction.mul(steps).round_().mul_(1 / steps)
+        return Driven(fraction.unsqueeze(0), fraction.new_ones(1), limit, None, clipped)
+
+
+class BitSerial(Drive):
+    """One bit per phase; phase k counts 2^k.
+
+    ``code`` is ``signed`` (sign-magnitude: bits - 1 ternary phases), ``unsigned`` (bits binary phases),
+    ``two-phase`` (unsigned numbers as bipolar phases ±1 and one all-ones phase: u = (Σ 2^k c_k + 2^n - 1)/2, which
+    NeuRRAM uses so that every row is driven in every phase) or ``twos-complement`` (the top phase counts -2^(bits-1)).
+    """
+
+    kind: Literal["bit-serial"] = "bit-serial"
+    bits: int = Field(ge=1, le=16)
+    code: Literal["signed", "unsigned", "two-phase", "twos-complement"] = "signed"
+
+    @property
+    def magnitude_bits(self) -> int:
+        """Bits that carry magnitude: all but the sign; a 1-bit signed input has one ternary phase."""
+        return max(self.bits - 1, 1) if self.code in ("signed", "twos-complement") else self.bits
+
+    @property
+    def significance(self) -> tuple[float, ...]:
+        powers = tuple(float(2**k) for k in range(self.magnitude_bits))
+        if self.code == "two-phase":
+            return (*powers, float(2**self.bits - 1))
+        return (*powers, -float(2 ** (self.bits - 1))) if self.code == "twos-complement" else powers
+
+    @property
+    def input_bits(self) -> int:
+        return self.bits
+
+    @property
+    def signed(self) -> bool:
+        return self.code in ("signed", "twos-complement")
+
+    @property
+    def lines_rest(self) -> bool:
+        return self.code != "two-phase"
+
+    def encode(self, x: Tensor, limit: Tensor | float | None = None) -> Driven:
+        fraction, limit, clipped = _limited(x, limit, -1.0 if self.signed else 0.0)
+        steps = 2**self.magnitude_bits - 1
+        code = (fraction * steps).round_()
+        scale = limit / steps
+        if self.code == "signed":
+            levels = _bits(code.abs(), self.magnitude_bits) * code.sign()
+        elif self.code == "unsigned":
+            levels = _bits(code, self.bits)
+        elif self.code == "two-phase":
+            levels = torch.cat([_bits(code, self.bits) * 2 - 1, torch.ones_like(code).unsqueeze(0)])
+            scale = scale / 2
+        else:
+            levels = _bits(torch.where(code < 0, code + 2**self.bits, code), self.bits)
+        return Driven(levels, levels.new_tensor(self.significance), scale, None, clipped)
+
+
+class Affine(Drive):
+    """Unsigned bits of each vector between its own minimum and maximum: x ≈ min + u (max - min)/(2^bits - 1).
+
+    The offset min · Σ_i W_ij is put back digitally from the row sums. Nothing clips (ESGNN, 4 bits).
+    """
+
+    kind: Literal["affine"] = "affine"
+    bits: int = Field(default=4, ge=1, le=16)
+
+    @property
+    def significance(self) -> tuple[float, ...]:
+        return tuple(float(2**k) for k in range(self.bits))
+
+    @property
+    def input_bits(self) -> int:
+        return self.bits
+
+    def encode(self, x: Tensor, limit: Tensor | float | None = None) -> Driven:
+        low, high = x.amin(-1, keepdim=True), x.amax(-1, keepdim=True)
+        span = torch.where(high > low, high - low, torch.ones_like(low))
+        steps = 2**self.bits - 1
+        code = ((x - low) / span * steps).round_()
+        return Driven(_bits(code, self.bits), x.new_tensor(self.significance), span / steps, low, 0)
+
+
+class Pulses(Drive):
+    """Spikes as they are: 0 or 1 (``binary``), or -1, 0, 1 (``bipolar``; 0 is a masked line)."""
+
+    kind: Literal["pulses"] = "pulses"
+    code: Literal["binary", "bipolar"] = "binary"
+
+    @property
+    def significance(self) -> tuple[float, ...]:
+        return (1.0,)
+
+    @property
+    def input_bits(self) -> int:
+        return 1
+
+    @property
+    def signed(self) -> bool:
+        return self.code == "bipolar"
+
+    def encode(self, x: Tensor, limit: Tensor | float | None = None) -> Driven:
+        allowed = (x == 0) | (x == 1) | ((x == -1) if self.signed else False)
+        if not bool(allowed.all()):
+            wrong = x[~allowed].flatten()[0].item()
+            rule = f"must be {'-1, 0 or 1' if self.signed else '0 or 1'} for {self.code} pulses"
+            raise NotFiniteError(message("x", rule, wrong, "Send spikes, or choose another drive."))
+        return Driven(x.unsqueeze(0), x.new_ones(1), 1.0, None, 0)

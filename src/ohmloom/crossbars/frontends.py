@@ -1,0 +1,122 @@
+"""Front ends: what a column's sense circuit makes of the lines, before any conversion.
+
+Current sensing holds the columns at a virtual ground and measures I_j = Σ_i V_i g_ij. Voltage sensing leaves them
+open, and they settle at the conductance-weighted mean V_j = Σ_i V_i g_ij / Σ_i g_ij. Both give the mean of a read and
+the variance that the cells' read noise causes, exact for independent cells on resistance-free wires.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ohmloom.crossbars.lines import Lines
+from ohmloom.descriptions import Part
+from ohmloom.quantities import Amperes
+
+
+class FrontEnd(Part, ABC):
+    """Abstract: senses lines."""
+
+    @abstractmethod
+    def mean(self, levels: Tensor, lines: Lines) -> Tensor:
+        """The noiseless read of ``levels`` (phases, dies, segments, batch, rows): (phases, dies, segments, channels,
+        batch, columns)."""
+
+    @abstractmethod
+    def variance(self, levels: Tensor, square: Tensor, mean: Tensor, lines: Lines) -> Tensor:
+        """The variance of one such read from the cells' read noise. ``square`` is levels², or, where phases are
+        merged, their sum weighted by what each adds to the noise."""
+
+    @abstractmethod
+    def gain(self, lines: Lines) -> Tensor | None:
+        """What turns a read back into Σ_i d_i g_ij: (dies, segments, channels, 1, columns), or None for 1."""
+
+    @abstractmethod
+    def bound(self, lines: Lines) -> Tensor:
+        """The largest noiseless |read| of any levels in [-1, 1]: (dies, segments, channels, 1, columns)."""
+
+    @abstractmethod
+    def cell_energy(self, levels: Tensor, reads: Tensor, lines: Lines) -> Tensor:
+        """Σ_k reads_k Σ_ij g_ij (V_i - V_j)² of each vector, in (unit conductance) × (read voltage)²: (dies, batch)."""
+
+    @property
+    @abstractmethod
+    def merges_phases(self) -> bool:
+        """True if the noise of several phases on one capacitor is that of one read with the summed power."""
+
+    saturation: Amperes | None = None  # |I| at which the amplifier of one column and phase clips; absent: never
+    noise: float = Field(default=0.0, ge=0)  # rms of one read, in units of a value of 1 at full drive
+
+
+def _per_channel(levels: Tensor) -> Tensor:
+    return levels.unsqueeze(3)  # (phases, dies, segments, 1, batch, rows)
+
+
+class CurrentSense(FrontEnd):
+    """Virtual-ground columns: I_j = Σ_i V_i g_ij; var I_j = Σ_i V_i² var g_ij."""
+
+    kind: Literal["current"] = "current"
+
+    def mean(self, levels: Tensor, lines: Lines) -> Tensor:
+        return _per_channel(levels) @ lines.signed
+
+    def variance(self, levels: Tensor, square: Tensor, mean: Tensor, lines: Lines) -> Tensor:
+        assert lines.variance is not None
+        return _per_channel(square) @ lines.variance
+
+    def gain(self, lines: Lines) -> Tensor | None:
+        return None
+
+    def bound(self, lines: Lines) -> Tensor:
+        return lines.signed.abs().sum(-2, keepdim=True)
+
+    def cell_energy(self, levels: Tensor, reads: Tensor, lines: Lines) -> Tensor:
+        return torch.einsum("k,kdsbr,dsr->db", reads, levels.square(), lines.row_total)
+
+    @property
+    def merges_phases(self) -> bool:
+        return True
+
+
+class VoltageSense(FrontEnd):
+    """Open columns: V_j = Σ_i V_i g_ij / Σ_i g_ij; to first order var V_j = Σ_i (V_i - V_j)² var g_ij / (Σ_i g_ij)².
+
+    A row pair driven by ±V contributes (V - V_j)² var g⁺ + (V + V_j)² var g⁻.
+    """
+
+    kind: Literal["voltage"] = "voltage"
+
+    def mean(self, levels: Tensor, lines: Lines) -> Tensor:
+        return (_per_channel(levels) @ lines.signed).div_(_positive(lines.total))
+
+    def variance(self, levels: Tensor, square: Tensor, mean: Tensor, lines: Lines) -> Tensor:
+        assert lines.variance is not None
+        assert lines.signed_variance is not None
+        own = (mean * lines.column_variance).sub_(_per_channel(levels) @ lines.signed_variance, alpha=2).mul_(mean)
+        return own.add_(_per_channel(square) @ lines.variance).div_(_positive(lines.total).square()).clamp_(min=0)
+
+    def gain(self, lines: Lines) -> Tensor | None:
+        return lines.total
+
+    def bound(self, lines: Lines) -> Tensor:
+        return torch.ones_like(lines.total)
+
+    def cell_energy(self, levels: Tensor, reads: Tensor, lines: Lines) -> Tensor:
+        driven = torch.einsum("k,kdsbr,dsr->db", reads, levels.square(), lines.row_total)
+        return driven - torch.einsum(
+            "k,kdsqbc,dsqc->db", reads, self.mean(levels, lines).square(), lines.total[..., 0, :]
+        )
+
+    @property
+    def merges_phases(self) -> bool:
+        return False
+
+
+def _positive(total: Tensor) -> Tensor:
+    """A column without any conductance senses 0, not NaN."""
+    return total.clamp(min=torch.finfo(total.dtype).tiny)

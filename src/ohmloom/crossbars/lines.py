@@ -1,0 +1,67 @@
+"""Lines: the sums that a crossbar's columns form, with their noise, as dense products.
+
+A *line* is one sensed column: its conductances, the signs with which its rows are driven, and the variance of one
+read of each cell. :func:`gather` makes lines of cells; a front end (:mod:`ohmloom.crossbars.frontends`) senses them.
+Everything is in units of the conductance of a value of 1, so that a product with ideal cells is W x without scaling.
+
+Shapes: levels (phases, dies, segments, batch, rows); lines (dies, segments, channels, rows, columns), where a channel
+is a slice, or one side of a column pair of a slice.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ohmloom.crossbars.encodings import Encoding, Layout
+
+
+class Lines(NamedTuple):
+    """Sensed columns: leaves are (dies, segments, channels, rows, columns) unless said otherwise."""
+
+    signed: Tensor  # Σ over a row pair of sign · conductance
+    total: Tensor  # (dies, segments, channels, 1, columns): conductance on the column, all rows
+    variance: Tensor | None  # of one read, summed over a row pair; None where reads are noiseless
+    signed_variance: Tensor | None  # the same with the signs of the pair
+    row_total: Tensor  # (dies, segments, rows): conductance on the row, all cells that it drives
+
+    def squeeze(self, weights: Tensor) -> Lines:
+        """All channels added on one analogue node with ``weights`` (channels,): for front ends linear in the lines."""
+        square = weights.square()
+        variance = None if self.variance is None else torch.einsum("q,dsqrc->dsrc", square, self.variance).unsqueeze(2)
+        signed = torch.einsum("q,dsqrc->dsrc", weights, self.signed).unsqueeze(2)
+        return Lines(signed, self.total.sum(2, keepdim=True), variance, None, self.row_total)
+
+    @property
+    def column_variance(self) -> Tensor:
+        """(dies, segments, channels, 1, columns): the variance of a column's whole conductance."""
+        assert self.variance is not None
+        return self.variance.sum(-2, keepdim=True)
+
+
+def gather(conductance: Tensor, variance: Tensor | None, encoding: Encoding, unit: float) -> Lines:
+    """Lines of cells (dies, slices, signs, segments, rows, columns), in units of ``unit`` siemens.
+
+    A pair on rows shares its column, so it becomes one line driven with both signs; other cells become one line each,
+    slices first, then signs.
+    """
+    cells = (conductance / unit).permute(0, 3, 1, 2, 4, 5)  # (dies, segments, slices, signs, rows, columns)
+    noise = None if variance is None else (variance / unit**2).permute(0, 3, 1, 2, 4, 5)
+    row_total = cells.sum((2, 3, 5))
+    if encoding.layout is Layout.PAIR_ROWS:
+        signed, total = cells[:, :, :, 0] - cells[:, :, :, 1], cells.sum(3)
+        both = None if noise is None else noise.sum(3)
+        difference = None if noise is None else noise[:, :, :, 0] - noise[:, :, :, 1]
+    else:
+        signed, total = cells.flatten(2, 3), cells.flatten(2, 3)
+        both = difference = None if noise is None else noise.flatten(2, 3)
+    return Lines(signed.contiguous(), total.sum(-2, keepdim=True), both, difference, row_total)
+
+
+def channel_weights(encoding: Encoding, like: Tensor) -> tuple[Tensor, int]:
+    """(slices, sensed signs): the weight of each channel in w = Σ_l s_l v_l, and how many signs are sensed apart."""
+    significance = like.new_tensor(encoding.significance)
+    sensed = (1.0,) if encoding.layout is Layout.PAIR_ROWS else encoding.layout.signs
+    return significance.unsqueeze(1) * like.new_tensor(sensed), len(sensed)

@@ -1,0 +1,229 @@
+"""Read-outs: front end, places of the sums, converter, in one order of effects everywhere.
+
+cell noise → line sum → front end (its noise) → saturation (per phase and column, before a pair is subtracted) →
+analogue combination → converter (gain, offset, noise, code, clip) → digital combination.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ohmloom.crossbars.converters import ColumnErrors, Converter, NoConverter
+from ohmloom.crossbars.encodings import Encoding, Layout
+from ohmloom.crossbars.frontends import CurrentSense, FrontEnd
+from ohmloom.crossbars.lines import Lines, channel_weights
+from ohmloom.descriptions import Choice, Part
+from ohmloom.quantities import Seconds
+
+
+class Readout(Part, ABC):
+    """Abstract: how an array is sensed."""
+
+    integration: Seconds = 1e-7  # of one unit read
+
+    @property
+    @abstractmethod
+    def output_bits(self) -> int | None:
+        """Bits of one conversion, None for analogue."""
+
+    @property
+    def linear(self) -> bool:
+        """True if partial sums of several arrays may be added."""
+        return True
+
+
+class LogicReadout(Readout):
+    """Cells are sensed as bits and combined exactly: AND or XOR of a drive bit and a stored bit, then a popcount.
+
+    ``and`` gives Σ_i x_i w_i with the signs and powers of the codes; ``xor`` counts differing bits (Hamming distance).
+    A cell reads 1 where its conductance exceeds ``threshold`` of the way from the low to the high target.
+    """
+
+    kind: Literal["logic"] = "logic"
+    operation: Literal["and", "xor"] = "and"
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+
+    @property
+    def output_bits(self) -> int | None:
+        return None
+
+
+class AnalogueReadout(Readout):
+    """Lines are summed by physics, sensed by a front end and converted."""
+
+    kind: Literal["analogue"] = "analogue"
+    front_end: Choice[FrontEnd] = CurrentSense()
+    converter: Choice[Converter] = NoConverter()
+    phase_sum: Literal["analogue", "digital"] = "digital"  # phase k integrated 2^k times, or shifted and added
+
+    @property
+    def output_bits(self) -> int | None:
+        return self.converter.output_bits
+
+    @property
+    def linear(self) -> bool:
+        return self.converter.linear
+
+
+class Sensed(NamedTuple):
+    """One read of an array: values (dies, segments, batch, columns) in weight units, and what happened."""
+
+    value: Tensor
+    saturated: Tensor | int
+    clipped: Tensor | int
+    steps: Tensor | None  # decrement steps (dies,), where the converter counts
+
+
+class Sensing(NamedTuple):
+    """A read-out compiled for one array: how phases, channels and references meet."""
+
+    readout: AnalogueReadout
+    encoding: Encoding
+    lines: Lines
+    weights: Tensor  # (channels,) s_l · sign
+    gain: Tensor | None  # (dies, segments, channels, 1, columns): known normalisation, applied digitally
+    errors: ColumnErrors | None  # broadcastable to (dies, segments, channels, 1, columns)
+    saturation: float | None  # of |read|, in units of a value of 1 at full drive
+    merged: bool  # channels already added in the lines
+
+    @property
+    def path(self) -> str:
+        """How many dense products one read takes, for the summary."""
+        phases = "one product" if self.merges_phases else "one product per phase"
+        channels = self.lines.signed.shape[2]
+        return phases + ("" if channels == 1 else f" and channel ({channels} channels)")
+
+    @property
+    def merges_phases(self) -> bool:
+        """True if all phases are one product: nothing between them is non-linear, nor is the noise's sum."""
+        noiseless = self.lines.variance is None
+        mergeable = noiseless or self.readout.front_end.merges_phases
+        return self.readout.phase_sum == "analogue" and self.saturation is None and mergeable
+
+
+def compile_sensing(
+    readout: AnalogueReadout,
+    encoding: Encoding,
+    lines: Lines,
+    nominal: Lines,
+    errors: ColumnErrors | None,
+    unit_current: float,
+) -> Sensing:
+    """Choose the cheapest exact way to read ``lines``.
+
+    ``nominal`` are the lines of the targets, whose column sums the digital side knows; ``unit_current`` is the
+    current of a value of 1 at full drive, in amperes.
+    """
+    table, _ = channel_weights(encoding, lines.signed)
+    limit = readout.front_end.saturation
+    sensing = Sensing(
+        readout, encoding, lines, table.flatten(), readout.front_end.gain(nominal), errors,
+        None if limit is None else limit / unit_current, False,
+    )  # fmt: skip
+    mergeable = sensing.encoding.sums_channels and sensing.saturation is None and readout.front_end.merges_phases
+    if mergeable and len(sensing.weights) > 1:
+        return sensing._replace(lines=lines.squeeze(sensing.weights), weights=table.new_ones(1), merged=True)
+    return sensing
+
+
+def default_range(sensing: Sensing, significance: Tensor) -> Tensor:
+    """A converter range that never clips: the largest noiseless read, (dies, 1, 1, 1, 1)."""
+    bound = sensing.readout.front_end.bound(sensing.lines)
+    if sensing.encoding.layout is Layout.OFFSET_COLUMN and sensing.encoding.pair_sum == "analogue":
+        bound = bound[..., :-1] + bound[..., -1:]
+    if sensing.encoding.sums_channels:
+        bound = torch.einsum("q,dsqoc->dsoc", sensing.weights.abs(), bound).unsqueeze(2)
+    if sensing.readout.phase_sum == "analogue":
+        bound = bound * significance.abs().sum()
+    largest = bound.flatten(1).amax(1).view(-1, 1, 1, 1, 1)
+    return torch.where(largest > 0, largest, torch.ones_like(largest))
+
+
+def sense(
+    sensing: Sensing,
+    levels: Tensor,
+    significance: Tensor,
+    full_range: Tensor,
+    generator: torch.Generator | None,
+    probe: Callable[[Tensor], None] | None = None,
+) -> Sensed:
+    """Read ``levels`` (phases, dies, segments, batch, rows) of phases with ``significance``.
+
+    ``full_range`` is the converter's, broadcastable to (dies, segments, channels, batch, columns). ``probe`` is shown
+    what enters the converter (calibration looks there).
+    """
+    analogue = sensing.readout.phase_sum == "analogue"
+    value, saturated = _read_lines(sensing, levels, significance, generator)
+    reference = sensing.encoding.layout is Layout.OFFSET_COLUMN
+    if reference and sensing.encoding.pair_sum == "analogue":
+        value, reference = value[..., :-1] - value[..., -1:], False
+    if probe is not None:
+        probe(value)
+    converted = sensing.readout.converter.sense(value, full_range, sensing.errors, generator)
+    value = converted.value
+    if reference:
+        value = value[..., :-1] - value[..., -1:]
+    if not analogue and sensing.readout.linear:
+        value = torch.einsum("k,k...->...", significance, value).unsqueeze(0)
+    steps = None if converted.steps is None else converted.steps.sum((0, 2, 3, 4, 5))
+    return Sensed(_sum_digital(sensing, value.squeeze(0)), saturated, converted.clipped, steps)
+
+
+def _sum_digital(sensing: Sensing, value: Tensor) -> Tensor:
+    """Normalise and add the channels that were converted apart: (dies, segments, batch, columns)."""
+    if sensing.gain is not None and sensing.readout.linear:
+        value = value * sensing.gain
+    if value.shape[2] == 1:
+        weight = 1.0 if sensing.encoding.sums_channels else float(sensing.weights[0])
+        return value.squeeze(2) if weight == 1.0 else value.squeeze(2) * weight
+    return torch.einsum("q,dsqbc->dsbc", sensing.weights, value)
+
+
+def _read_lines(
+    sensing: Sensing, levels: Tensor, significance: Tensor, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor | int]:
+    """The analogue side: (phases, dies, segments, channels, batch, columns), phases and channels that meet before the
+    converter already added; and how many reads saturated."""
+    front, lines = sensing.readout.front_end, sensing.lines
+    analogue = sensing.readout.phase_sum == "analogue"
+    reads = significance.abs() if analogue else torch.ones_like(significance)
+    spread = significance.square() / reads  # a phase read n times and added has n times the variance of one read
+    square = levels if lines.variance is None else levels.square()
+    if sensing.merges_phases and len(significance) > 1:
+        if lines.variance is not None:
+            square = torch.einsum("k,k...->...", spread, square).unsqueeze(0)
+        levels = torch.einsum("k,k...->...", significance, levels).unsqueeze(0)
+        significance = spread = reads = significance.new_ones(1)
+    mean = front.mean(levels, lines)
+    variance = None if lines.variance is None else front.variance(levels, square, mean, lines)
+    if front.noise > 0:
+        variance = torch.full_like(mean, front.noise**2) if variance is None else variance + front.noise**2
+    if sensing.saturation is None:  # everything so far is linear and normal: add first, draw once
+        value = _combine(sensing, mean, significance, sensing.weights)
+        if variance is not None:
+            variance = _combine(sensing, variance, spread, sensing.weights.square())
+            value = _normal(value, generator).mul_(variance.sqrt_()).add_(value)
+        return value, 0
+    if variance is not None:
+        mean = _normal(mean, generator).mul_((variance / reads.view(-1, 1, 1, 1, 1, 1)).sqrt_()).add_(mean)
+    inside = mean.clamp(-sensing.saturation, sensing.saturation)
+    return _combine(sensing, inside, significance, sensing.weights), inside.ne(mean).sum()
+
+
+def _combine(sensing: Sensing, value: Tensor, phases: Tensor, channels: Tensor) -> Tensor:
+    """Add phases and channels, with these weights, where they meet before the converter."""
+    if sensing.readout.phase_sum == "analogue" and len(phases) > 1:
+        value = torch.einsum("k,k...->...", phases, value).unsqueeze(0)
+    if sensing.encoding.sums_channels and (len(channels) > 1 or float(channels[0]) != 1.0):
+        value = torch.einsum("q,kdsqbc->kdsbc", channels, value).unsqueeze(3)
+    return value
+
+
+def _normal(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    return torch.randn(like.shape, dtype=like.dtype, device=like.device, generator=generator)
