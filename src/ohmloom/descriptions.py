@@ -17,7 +17,7 @@ from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, ValidationError
 
@@ -158,11 +158,19 @@ def _resolve(value: object, *, family: type[Part]) -> object:
     return kinds[str(name)](**value)
 
 
-class Choice:
-    """``Choice[ReadNoise]``: a field that holds any part of that family, as an object or as a table with ``kind``."""
+if TYPE_CHECKING:
+    Family = TypeVar("Family", bound=Part)
+    Choice = Annotated[Family, "any part of this family"]
+else:
 
-    def __class_getitem__(cls, family: type[Part]) -> Any:
-        return Annotated[SerializeAsAny[family], BeforeValidator(partial(_resolve, family=family))]
+    class Choice:
+        """``Choice[ReadNoise]``: a field that holds any part of that family, as an object or as a table with ``kind``.
+
+        To a type checker it is the family itself.
+        """
+
+        def __class_getitem__(cls, family: type[Part]) -> Any:
+            return Annotated[SerializeAsAny[family], BeforeValidator(partial(_resolve, family=family))]
 
 
 def _sentences(cls: type[BaseModel], error: ValidationError) -> str:

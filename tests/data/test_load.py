@@ -1,0 +1,166 @@
+"""Loading: the embedded subsets, the user's folder and its faults, the places, and the real data where present."""
+
+import os
+import subprocess
+import sys
+import time
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ohmloom import data
+from ohmloom.errors import ConfigurationError, DataError, UnknownNameError
+from tests.data.tiny import FILES, Tiny
+from tools.embed_data import embed
+
+REAL = os.environ.get("OHMLOOM_DATA")
+EMBEDDED = Path(str(files("ohmloom.data"))) / "embedded"
+
+
+@pytest.fixture(params=["mnist", "fashion-mnist"])
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def real(name: str, monkeypatch: pytest.MonkeyPatch) -> data.Images:
+    if not REAL or not (Path(REAL) / name).is_dir():
+        pytest.skip(f"needs the real data: OHMLOOM_DATA with a folder {name}")
+    monkeypatch.setenv("OHMLOOM_DATA", REAL)
+    return data.load(name)
+
+
+def test_embedded_subset(name: str) -> None:
+    start = time.perf_counter()
+    images = data.load(name, subset="embedded")
+    assert time.perf_counter() - start < 1
+    assert (images.origin, images.name) == ("embedded", name)
+    assert images.training_images.shape == (10000, 28, 28)
+    assert images.test_images.shape == (2000, 28, 28)
+    np.testing.assert_array_equal(np.bincount(images.training_labels), [1000] * 10)
+    np.testing.assert_array_equal(np.bincount(images.test_labels), [200] * 10)
+
+
+def test_embedded_files_are_small() -> None:
+    assert sum(file.stat().st_size for file in EMBEDDED.rglob("*")) <= 9e6  # of both data sets together
+
+
+def test_embedded_files_name_their_licence_and_authors(name: str) -> None:
+    licence = " ".join((EMBEDDED / name / "LICENCE.txt").read_text(encoding="utf-8").split())
+    described = data.describe(name)
+    for expected in (
+        described.licence,
+        described.attribution,
+        described.citation.split()[-1],
+        described.citation.split()[-2],
+        "Changes:",
+    ):
+        assert expected in licence
+
+
+def test_embedded_labels_belong_to_their_images(name: str) -> None:
+    images = data.load(name, subset="embedded")
+    training, test = images.tensors("training"), images.tensors("test")
+    means = torch.stack([training.images[training.labels == c].mean(0).flatten() for c in range(10)])
+    guess = torch.cdist(test.images.flatten(1), means).argmin(1)
+    assert (guess == test.labels).float().mean() > 0.6  # the nearest class mean; chance is 0.1
+
+
+def test_full_data_set(name: str, real: data.Images) -> None:
+    assert real.origin == "real"
+    assert data.describe(name).counts["training"] == len(real.training_images) == 60000
+    assert data.describe(name).counts["test"] == len(real.test_images) == 10000
+    # Mean and deviation of the training pixels as the field normalises with.
+    published = {"mnist": (0.1307, 0.3081), "fashion-mnist": (0.2860, 0.3530)}[name]
+    pixels = real.training_images / 255
+    np.testing.assert_allclose((pixels.mean(), pixels.std()), published, atol=6e-5)
+
+
+def test_embedded_subset_is_made_again_from_the_official_files(name: str, real: data.Images, tmp_path: Path) -> None:
+    embed(name, tmp_path)
+    embedded = data.describe(name).embedded
+    assert embedded is not None
+    for file in embedded.all:
+        data.idx.read(tmp_path / file.file, file, label=file.file, remedy="")  # sizes and checksum are those on record
+    subset = data.load(name, subset="embedded")
+    for part in ("training", "test"):  # each image comes from its own part
+        official = {image.tobytes() for image in getattr(real, f"{part}_images")}
+        assert all(image.tobytes() in official for image in getattr(subset, f"{part}_images"))
+
+
+@pytest.fixture
+def own(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OHMLOOM_DATA", str(tmp_path / "mine"))
+    return tiny.write(tmp_path / "mine" / "tiny")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "rule"),
+    [
+        (lambda content: content[:-9], "must be a whole gzip file"),
+        (lambda _: b"not what it was", "must be a whole gzip file"),
+    ],
+)
+def test_broken_file_of_the_user_is_named(tiny: Tiny, own: Path, spoil, rule: str) -> None:
+    broken = own / FILES["test_labels"]
+    broken.write_bytes(spoil(broken.read_bytes()))
+    with pytest.raises(DataError) as caught:
+        data.load(tiny.toml)
+    assert str(caught.value).startswith(f"{broken}: {rule}")
+    assert str(caught.value).endswith("Delete this file, then run `ohmloom data get tiny`.")
+
+
+def test_files_that_were_exchanged(tiny: Tiny, own: Path) -> None:
+    images, labels = own / FILES["test_images"], own / FILES["test_labels"]
+    content = images.read_bytes()
+    images.write_bytes(labels.read_bytes())
+    labels.write_bytes(content)
+    with pytest.raises(DataError, match=r"t10k-images.*magic number 0x00000803 .*got 0x00000801"):
+        data.load(tiny.toml)
+
+
+def test_where_lists_all_places_in_order(tiny: Tiny, own: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny.mirrors = ["http://127.0.0.1:1/"]
+    (own / FILES["test_labels"]).unlink()
+    tiny.write(cache)
+    assert data.where(tiny.toml)[:2] == [(str(own), f"lacks {FILES['test_labels']}"), (str(cache), "complete")]
+    assert data.where(tiny.toml)[2].place == "http://127.0.0.1:1/"
+    assert data.get(tiny.toml) == cache  # an incomplete folder does not count
+    monkeypatch.delenv("OHMLOOM_DATA")
+    assert data.where(tiny.toml)[0] == ("$OHMLOOM_DATA/tiny", "OHMLOOM_DATA is not set")
+    assert [state for _, state in data.where("mnist")][:2] == ["OHMLOOM_DATA is not set", "absent"]
+    assert data.where("mnist")[-1].place == "embedded in ohmloom"
+
+
+def test_unknown_names(tiny: Tiny) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'fashion-mnist'"):
+        data.load("fashion-mist")
+    with pytest.raises(UnknownNameError, match="Known: embedded, full"):
+        data.load("mnist", subset="half")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="no embedded subset"):
+        data.load(tiny.toml, subset="embedded")
+
+
+@pytest.mark.parametrize("file", ["../../elsewhere.gz", "/etc/x.gz", ".gz", "plain"])
+def test_file_names_stay_in_their_folder(file: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"DataFile\.file"):
+        data.DataFile(file=file, shape=(1,), md5="0" * 32)
+
+
+def test_descriptions_are_complete(name: str) -> None:
+    described = data.describe(name)
+    assert name in data.names()
+    assert len(described.classes) == 10
+    assert described.mirrors
+    assert {"md5", "licence", "embedded"} <= described.sources.keys()
+    assert data.DataSet.parse(described.table(), file="again") == described
+
+
+def test_looking_at_data_sets_does_not_import_torch() -> None:
+    look = "import sys, ohmloom.data as d; [d.describe(n) and d.where(n) for n in d.names()]"
+    code = f"{look}; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
