@@ -17,7 +17,7 @@ from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, ValidationError
 
@@ -158,11 +158,16 @@ def _resolve(value: object, *, family: type[Part]) -> object:
     return kinds[str(name)](**value)
 
 
-class Choice:
-    """``Choice[ReadNoise]``: a field that holds any part of that family, as an object or as a table with ``kind``."""
+if TYPE_CHECKING:
+    _Family = TypeVar("_Family", bound=Part)
+    Choice = Annotated[_Family, "any part of the family"]
+else:
 
-    def __class_getitem__(cls, family: type[Part]) -> Any:
-        return Annotated[SerializeAsAny[family], BeforeValidator(partial(_resolve, family=family))]
+    class Choice:
+        """``Choice[ReadNoise]``: a field that holds any part of that family, as object or as table with its ``kind``."""
+
+        def __class_getitem__(cls, family: type[Part]) -> Any:
+            return Annotated[SerializeAsAny[family], BeforeValidator(partial(_resolve, family=family))]
 
 
 def _sentences(cls: type[BaseModel], error: ValidationError) -> str:

@@ -29,7 +29,7 @@ class Dimension:
     name: str
     unit: str
     example: str
-    others: dict[str, float] = field(default_factory=dict)
+    others: dict[str, float] = field(default_factory=dict, hash=False)
     signed: bool = False
     power: int = 1  # of the metric prefix: 1 um2 = (1e-6)^2 m2
 
