@@ -1,0 +1,43 @@
+"""One cell: how it is written, kept, read, formed, and how it fails."""
+
+from ohmloom.devices.cells import Cells, Fault, Written
+from ohmloom.devices.conduction import Conduction, HyperbolicSine, Ohmic
+from ohmloom.devices.device import Device, conductance, form, program, sample_reads, switch
+from ohmloom.devices.faults import Faults, NoFaults, RandomFaults
+from ohmloom.devices.forming import Breakdown, Forming
+from ohmloom.devices.programming import Ideal, OpenLoop, Programming
+from ohmloom.devices.read_noise import AdditiveNoise, FlickerNoise, Quiet, ReadNoise, RelativeNoise, SumOfNoises
+from ohmloom.devices.retention import PowerLawDrift, Relaxation, Retention, Stable
+
+__all__ = [
+    "AdditiveNoise",
+    "Breakdown",
+    "Cells",
+    "Conduction",
+    "Device",
+    "Fault",
+    "Faults",
+    "FlickerNoise",
+    "Forming",
+    "HyperbolicSine",
+    "Ideal",
+    "NoFaults",
+    "Ohmic",
+    "OpenLoop",
+    "PowerLawDrift",
+    "Programming",
+    "Quiet",
+    "RandomFaults",
+    "ReadNoise",
+    "RelativeNoise",
+    "Relaxation",
+    "Retention",
+    "Stable",
+    "SumOfNoises",
+    "Written",
+    "conductance",
+    "form",
+    "program",
+    "sample_reads",
+    "switch",
+]

@@ -1,0 +1,1 @@
+"""Shipped devices, one TOML file each."""

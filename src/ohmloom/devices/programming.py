@@ -1,0 +1,108 @@
+"""Programming: from wanted conductances to written cells. The closed loop is in `ohmloom.devices.write_verify`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from typing_extensions import override
+
+from ohmloom.descriptions import Part
+from ohmloom.devices.cells import Cells, Written
+
+if TYPE_CHECKING:
+    from ohmloom.devices.device import Device
+
+
+class Programming(Part, ABC):
+    """A way to write conductances.
+
+    Arguments of :meth:`write`: ``targets`` in S, (..., rows, columns), checked; ``faults`` int8 and ``latent`` N(0, 1)
+    of the fresh cells, same shape; ``wanted`` bool, False where there is no cell. Faulty cells hold
+    ``device.fault_levels``.
+    """
+
+    @abstractmethod
+    def write(
+        self,
+        device: Device,
+        targets: Tensor,
+        faults: Tensor,
+        latent: Tensor,
+        generator: torch.Generator,
+        wanted: Tensor,
+    ) -> Written:
+        """Write ``targets`` and say what was reached."""
+
+
+class Ideal(Programming):
+    """One pulse writes the target exactly."""
+
+    kind: Literal["ideal"] = "ideal"
+
+    @override
+    def write(
+        self,
+        device: Device,
+        targets: Tensor,
+        faults: Tensor,
+        latent: Tensor,
+        generator: torch.Generator,
+        wanted: Tensor,
+    ) -> Written:
+        return _blind(device, targets, faults, latent, generator, wanted)
+
+
+class OpenLoop(Programming):
+    """One pulse, no verification: written = max(0, target + sigma(target) z).
+
+    sigma = g_max (d_0 + d_1 x + d_2 x^2 + ...) with x = target / g_max and d = ``deviation``; negative counts as 0.
+    """
+
+    kind: Literal["open-loop"] = "open-loop"
+    deviation: tuple[float, ...] = Field(min_length=1)
+
+    def spread(self, device: Device, targets: Tensor) -> Tensor:
+        """sigma(target) in S."""
+        level = targets / device.g_max
+        total = torch.zeros_like(level)
+        for coefficient in reversed(self.deviation):
+            total = total * level + coefficient
+        return total.clamp_min(0) * device.g_max
+
+    @override
+    def write(
+        self,
+        device: Device,
+        targets: Tensor,
+        faults: Tensor,
+        latent: Tensor,
+        generator: torch.Generator,
+        wanted: Tensor,
+    ) -> Written:
+        z = torch.randn(targets.shape, generator=generator, dtype=targets.dtype, device=generator.device)
+        reached = (targets + self.spread(device, targets) * z).clamp_min(0)
+        return _blind(device, reached, faults, latent, generator, wanted)
+
+
+def _blind(
+    device: Device, reached: Tensor, faults: Tensor, latent: Tensor, generator: torch.Generator, wanted: Tensor
+) -> Written:
+    """One pulse for each wanted cell, then one noisy read that nobody acts on."""
+    held = device.with_faults(reached, faults)
+    written = torch.where(wanted, held, 0.0)
+    read_back = torch.where(wanted, noisy_read(device, held, generator), 0.0)
+    pulses = wanted.to(torch.int32)
+    on = torch.where(wanted, device.g_max, torch.zeros_like(written))
+    return Written(Cells(written, faults, latent, pulses, on), read_back, torch.zeros_like(wanted))
+
+
+def noisy_read(device: Device, g: Tensor, generator: torch.Generator) -> Tensor:
+    """One read of each cell for ``device.read_time``."""
+    if device.read_noise.quiet:
+        return g.clone()
+    z = torch.randn(g.shape, generator=generator, dtype=g.dtype, device=generator.device)
+    return g + device.read_noise.variance(g, device.read_time).sqrt() * z
