@@ -120,10 +120,20 @@ def cost(ledger: Ledger, installation: Installation, *, inferences: float | None
         for name, m in installation.matrices.items()
     )
     return Cost(
-        sum(components.values()), latency, interval, sum(areas.values()), dict(components), layers, seconds, areas,
-        "for the whole run" if inferences is None else "per inference", chip.basis,
-        "layers one after the other; arrays side by side in different cores, in turn within a core", operations, per_die,
-    )  # fmt: skip
+        energy_joule=sum(components.values()),
+        latency_second=latency,
+        interval_second=interval,
+        area_square_metre=sum(areas.values()),
+        components=dict(components),
+        layers=layers,
+        layer_seconds=seconds,
+        areas=areas,
+        per="for the whole run" if inferences is None else "per inference",
+        basis=chip.basis,
+        schedule="layers in turn; arrays of different cores side by side, of one core in turn",
+        operations=operations,
+        dies=per_die,
+    )
 
 
 Counts = dict[tuple[str, Event], dict[int, float]]

@@ -269,18 +269,40 @@ class StoredMatrix:
 def _analogue_product(matrix: StoredMatrix, x: Tensor, generator: torch.Generator, dies: slice) -> Tensor:
     driven, levels = matrix.drive(x)
     sensing = matrix.sensing(generator, dies)
-    significance = driven.significance
+    value: Tensor | None = None
+    for phases, readout in sensing.readout.groups(len(driven.significance)):
+        significance = driven.significance[phases]
+        weight = float(significance[0].abs())  # a group is integrated as if its first phase were worth one read
+        group = sensing._replace(readout=readout)
+        part = _group(matrix, group, levels[phases], significance / weight, generator, dies, value is None)
+        value = part * weight if value is None else value + part * weight
+    assert value is not None
+    _count_clips(matrix.clips, driven.clipped, 0, 0)
+    if not sensing.readout.linear:
+        return value
+    value = value * (matrix.scale * driven.scale)
+    return value if driven.offset is None else value + driven.offset * matrix.row_sums()[dies].unsqueeze(1)
+
+
+def _group(
+    matrix: StoredMatrix,
+    sensing: Sensing,
+    levels: Tensor,
+    significance: Tensor,
+    generator: torch.Generator,
+    dies: slice,
+    first: bool,
+) -> Tensor:
+    """One conversion of a group of phases, corrected, segments added: (dies, batch, columns)."""
     chosen = matrix.calibration.full_range
     full_range = default_range(sensing, significance) if chosen is None else chosen[dies]
     read = sense(sensing, levels, significance, full_range, generator)
-    _count_clips(matrix.clips, driven.clipped, read.saturated, read.clipped if chosen is not None else 0)
+    _count_clips(matrix.clips, 0, read.saturated, read.clipped if chosen is not None else 0)
     if open_ledgers():
-        record_product(matrix, levels, significance, sensing, range(matrix.dies)[dies], read.steps)
-    if not matrix.mapping.readout.linear:
+        record_product(matrix, levels, significance, sensing, range(matrix.dies)[dies], read.steps, first)
+    if not sensing.readout.linear:
         return read.value.squeeze(1)
-    value = correct(matrix, read.value, levels, significance, dies).sum(1)
-    value = value * (matrix.scale * driven.scale)
-    return value if driven.offset is None else value + driven.offset * matrix.row_sums()[dies].unsqueeze(1)
+    return correct(matrix, read.value, levels, significance, dies).sum(1)
 
 
 def correct(matrix: StoredMatrix, value: Tensor, levels: Tensor, significance: Tensor, dies: slice) -> Tensor:

@@ -22,8 +22,9 @@ def record_product(
     sensing: Sensing,
     dies: Sequence[int],
     steps: Tensor | None,
+    first: bool,
 ) -> None:
-    """Count one product: ``levels`` (phases, dies or 1, segments, batch, rows), decrement ``steps`` (dies,)."""
+    """Count one product, or one group of its phases (not ``first``): ``levels`` (phases, dies or 1, segments, batch, rows), decrement ``steps`` (dies,)."""
     readout, encoding, segments = sensing.readout, matrix.mapping.encoding, matrix.segments
     phases, _, _, batch, _ = levels.shape
     reads = significance.abs() if readout.phase_sum == "analogue" else torch.ones_like(significance)
@@ -36,11 +37,11 @@ def record_product(
     driven = torch.count_nonzero(levels.transpose(0, 1).flatten(1), dim=1).tolist()
     joule = matrix.unit * matrix.mapping.voltage**2 * readout.integration
     energy = (readout.front_end.cell_energy(levels, reads, sensing.lines).sum(1) * joule).tolist()
-    bits = readout.output_bits or 0
+    bits, input_bits = readout.output_bits or 0, matrix.mapping.drive.input_bits if first else 0
     scaled = sensing.gain is not None or matrix.calibration.slope is not None
     same = {
-        Event.SAMPLE: batch,
-        Event.ARRAY_OPERATION: arrays * batch,
+        Event.SAMPLE: batch if first else 0,
+        Event.ARRAY_OPERATION: arrays * batch if first else 0,
         Event.PHASE: arrays * phases * batch,
         Event.ROW_STEP: rows * phases * batch,
         Event.ARRAY_STEP: arrays * float(reads.sum()) * batch,
@@ -48,9 +49,9 @@ def record_product(
         Event.CONVERSION: converted if bits else 0,
         Event.CONVERSION_BIT: converted * bits,
         Event.CONVERSION_ROUND: arrays * conversions * batch if bits else 0,
-        Event.ADDITION: (segments.count * channels * conversions - 1) * segments.outputs * batch,
+        Event.ADDITION: (segments.count * channels * conversions - first) * segments.outputs * batch,
         Event.MULTIPLICATION: segments.count * segments.outputs * batch if scaled else 0,
-        Event.BYTE: batch * (segments.inputs * (matrix.mapping.drive.input_bits or 0) + segments.outputs * bits) / 8,
+        Event.BYTE: batch * (segments.inputs * (input_bits or 0) + segments.outputs * bits) / 8,
     }
     events: dict[Event, Sequence[float]] = {event: [amount] * len(dies) for event, amount in same.items() if amount}
     events[Event.ROW_DRIVE] = [count * per_input * parts for count in driven] * (len(dies) // len(driven))

@@ -54,6 +54,10 @@ class Converter(Part, ABC):
         """True if partial sums may be added after conversion."""
         return True
 
+    def fewer_bits(self, less: int) -> Converter:
+        """The same converter stopped ``less`` bits early, for a group of fewer phases."""
+        return self if less == 0 or self.output_bits is None else self.replace(bits=self.output_bits - less)
+
     @abstractmethod
     def convert(self, value: Tensor, full_range: Tensor, generator: torch.Generator | None) -> Converted:
         """Codes of ``value`` as values; may overwrite it. ``full_range`` broadcasts against it."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from ohmloom.crossbars.converters import ColumnErrors, Converter, NoConverter
@@ -61,6 +61,15 @@ class AnalogueReadout(Readout):
     front_end: Choice[FrontEnd] = CurrentSense()
     converter: Choice[Converter] = NoConverter()
     phase_sum: Literal["analogue", "digital"] = "digital"  # phase k integrated 2^k times, or shifted and added
+    phase_groups: int = Field(default=1, ge=1)  # analogue sums of so many phases each, added digitally
+
+    @model_validator(mode="after")
+    def _consistent(self) -> AnalogueReadout:
+        if self.phase_groups > 1 and (self.phase_sum == "digital" or not self.linear):
+            raise ValueError(
+                f"groups need an analogue sum and a linear converter, got {self.phase_groups}. Set it to 1."
+            )
+        return self
 
     @property
     def output_bits(self) -> int | None:
@@ -69,6 +78,20 @@ class AnalogueReadout(Readout):
     @property
     def linear(self) -> bool:
         return self.converter.linear
+
+    def groups(self, phases: int) -> list[tuple[slice, AnalogueReadout]]:
+        """Which phases are converted together, and the read-out of each group.
+
+        The largest group converts with the converter's own bits; a group of fewer phases with as many bits less.
+        """
+        count = min(self.phase_groups, phases)
+        if count == 1:
+            return [(slice(None), self)]
+        size = -(-phases // count)
+        cuts = [slice(start, min(start + size, phases)) for start in range(0, phases, size)]
+        spare = [size - (cut.stop - cut.start) for cut in cuts]
+        converters = [self.converter.fewer_bits(less) for less in spare]
+        return [(cut, self.replace(converter=part)) for cut, part in zip(cuts, converters, strict=True)]
 
 
 class Sensed(NamedTuple):
