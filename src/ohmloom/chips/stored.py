@@ -46,9 +46,9 @@ class Calibration:
 class Clips:
     """How often a range was too small, since the last programming."""
 
-    drive: float = 0.0
-    saturation: float = 0.0
-    converter: float = 0.0
+    drive: Tensor | float = 0.0
+    saturation: Tensor | float = 0.0
+    converter: Tensor | float = 0.0
 
 
 @dataclass(eq=False)

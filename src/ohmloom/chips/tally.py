@@ -24,7 +24,10 @@ def record_product(
     steps: Tensor | None,
     first: bool,
 ) -> None:
-    """Count one product, or one group of its phases (not ``first``): ``levels`` (phases, dies or 1, segments, batch, rows), decrement ``steps`` (dies,)."""
+    """Count one product, or one group of its phases (not the ``first``).
+
+    ``levels`` are (phases, dies or 1, segments, batch, rows), decrement ``steps`` (dies,).
+    """
     readout, encoding, segments = sensing.readout, matrix.mapping.encoding, matrix.segments
     phases, _, _, batch, _ = levels.shape
     reads = significance.abs() if readout.phase_sum == "analogue" else torch.ones_like(significance)
