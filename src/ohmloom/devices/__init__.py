@@ -6,8 +6,10 @@ from ohmloom.devices.device import Device, conductance, form, program, sample_re
 from ohmloom.devices.faults import Faults, NoFaults, RandomFaults
 from ohmloom.devices.forming import Breakdown, Forming
 from ohmloom.devices.programming import Ideal, OpenLoop, Programming
+from ohmloom.devices.pulses import PulseModel
 from ohmloom.devices.read_noise import AdditiveNoise, FlickerNoise, Quiet, ReadNoise, RelativeNoise, SumOfNoises
 from ohmloom.devices.retention import PowerLawDrift, Relaxation, Retention, Stable
+from ohmloom.devices.write_verify import WriteVerify
 
 __all__ = [
     "AdditiveNoise",
@@ -26,6 +28,7 @@ __all__ = [
     "OpenLoop",
     "PowerLawDrift",
     "Programming",
+    "PulseModel",
     "Quiet",
     "RandomFaults",
     "ReadNoise",
@@ -34,6 +37,7 @@ __all__ = [
     "Retention",
     "Stable",
     "SumOfNoises",
+    "WriteVerify",
     "Written",
     "conductance",
     "form",

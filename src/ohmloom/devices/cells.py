@@ -13,7 +13,7 @@ class Fault(IntEnum):
 
     NONE = 0
     STUCK_ON = 1  # reads g_max
-    STUCK_OFF = 2  # reads g_min
+    STUCK_OFF = 2  # does not conduct
     UNFORMED = 3  # never broken down: reads g_unformed
 
 

@@ -30,7 +30,7 @@ class Device(Preset):
     """One kind of memristive cell, made of exchangeable parts.
 
     ``g_min`` to ``g_max`` is the range of conductances that a programmer aims at; a target below ``g_min`` means "off"
-    and only has to end below ``g_min``. Stuck cells read ``g_max`` or ``g_min``, unformed cells ``g_unformed``.
+    and only has to end below ``g_min``. Cells stuck on read ``g_max``, cells stuck off zero, unformed cells ``g_unformed``.
     """
 
     folder: ClassVar[str] = "ohmloom.devices.presets"
@@ -56,7 +56,7 @@ class Device(Preset):
 
     def with_faults(self, g: Tensor, faults: Tensor) -> Tensor:
         """``g`` with faulty cells at the level where they are stuck; shapes equal."""
-        levels = (0.0, self.g_max, self.g_min, self.g_unformed)
+        levels = (0.0, self.g_max, 0.0, self.g_unformed)  # in the order of Fault
         if not faults.any():
             return g
         return torch.where(faults == Fault.NONE, g, torch.tensor(levels, dtype=g.dtype, device=g.device)[faults.long()])

@@ -22,7 +22,7 @@ class Programming(Part, ABC):
 
     Arguments of :meth:`write`: ``targets`` in S, (..., rows, columns), checked; ``faults`` int8 and ``latent`` N(0, 1)
     of the fresh cells, same shape; ``wanted`` bool, False where there is no cell. Faulty cells hold
-    ``device.fault_levels``.
+    what ``device.with_faults`` says.
     """
 
     @abstractmethod
