@@ -18,6 +18,7 @@ from enum import StrEnum
 class Event(StrEnum):
     """What can happen on a chip. Counts are numbers of events unless the name ends in a unit."""
 
+    INFERENCE = "inferences"  # inputs of a whole network
     SAMPLE = "samples"  # vectors sent through a matrix
     ARRAY_OPERATION = "array operations"  # vectors sent through one array
     ROW_DRIVE = "row drives"  # a row driven away from its rest level for one read

@@ -238,6 +238,25 @@ class StoredMatrix:
         integration = self.mapping.readout.integration
         return self._cached("slow", lambda: self.device.read_noise.frozen_share(self.conductance(), SPAN, integration))
 
+    def range_for(self, sensing: Sensing, significance: Tensor, dies: slice) -> Tensor:
+        """The converter's range: calibrated, or one that never clips."""
+        chosen = self.calibration.full_range
+        return default_range(sensing, significance) if chosen is None else chosen[dies]
+
+    def without_pedestal(self, value: Tensor, levels: Tensor, significance: Tensor) -> Tensor:
+        """Partial sums (dies, segments, batch, columns) without what single cells add to every column alike."""
+        encoding = self.mapping.encoding
+        pedestal = encoding.pedestal(self.low, self.high)
+        if not pedestal:
+            return value
+        inputs = torch.einsum("k,kdsbr->dsb", significance, levels)
+        return value - inputs.unsqueeze(-1) * (sum(encoding.significance) * pedestal / self.unit)
+
+    def forget_effective(self) -> None:
+        """The calibration changed, and with it what the matrix effectively is."""
+        self._cache.pop("effective", None)
+        self._cache.pop("row_sums", None)
+
     def row_sums(self) -> Tensor:
         """Σ_i W_ij of the real matrix, which an affine drive's offset multiplies: (dies, out)."""
         return self._cached("row_sums", lambda: self.effective().sum(-1))
@@ -268,54 +287,44 @@ class StoredMatrix:
 
 def _analogue_product(matrix: StoredMatrix, x: Tensor, generator: torch.Generator, dies: slice) -> Tensor:
     driven, levels = matrix.drive(x)
-    sensing = matrix.sensing(generator, dies)
-    value: Tensor | None = None
-    for phases, readout in sensing.readout.groups(len(driven.significance)):
-        significance = driven.significance[phases]
-        weight = float(significance[0].abs())  # a group is integrated as if its first phase were worth one read
-        group = sensing._replace(readout=readout)
-        part = _group(matrix, group, levels[phases], significance / weight, generator, dies, value is None)
-        value = part * weight if value is None else value + part * weight
-    assert value is not None
+    sums = partial_sums(matrix, driven, levels, matrix.sensing(generator, dies), generator, dies)
     _count_clips(matrix.clips, driven.clipped, 0, 0)
-    if not sensing.readout.linear:
-        return value
-    value = value * (matrix.scale * driven.scale)
+    calibration, readout = matrix.calibration, matrix.mapping.readout
+    if not readout.linear:
+        return sums.squeeze(1)
+    if calibration.slope is not None and calibration.offset is not None:
+        sums = sums * calibration.slope[dies] + calibration.offset[dies]
+    value = sums.sum(1) * (matrix.scale * driven.scale)
     return value if driven.offset is None else value + driven.offset * matrix.row_sums()[dies].unsqueeze(1)
 
 
-def _group(
+def partial_sums(
     matrix: StoredMatrix,
-    sensing: Sensing,
+    driven: Driven,
     levels: Tensor,
-    significance: Tensor,
+    sensing: Sensing,
     generator: torch.Generator,
     dies: slice,
-    first: bool,
+    probe: Callable[[Tensor], None] | None = None,
 ) -> Tensor:
-    """One conversion of a group of phases, corrected, segments added: (dies, batch, columns)."""
-    chosen = matrix.calibration.full_range
-    full_range = default_range(sensing, significance) if chosen is None else chosen[dies]
-    read = sense(sensing, levels, significance, full_range, generator)
-    _count_clips(matrix.clips, 0, read.saturated, read.clipped if chosen is not None else 0)
-    if open_ledgers():
-        record_product(matrix, levels, significance, sensing, range(matrix.dies)[dies], read.steps, first)
-    if not sensing.readout.linear:
-        return read.value.squeeze(1)
-    return correct(matrix, read.value, levels, significance, dies).sum(1)
+    """Converted sums of each segment before correction, in units of codes: (dies, segments, batch, columns).
 
-
-def correct(matrix: StoredMatrix, value: Tensor, levels: Tensor, significance: Tensor, dies: slice) -> Tensor:
-    """Digital corrections of each segment's columns: the pedestal of single cells, then the calibrated line."""
-    encoding = matrix.mapping.encoding
-    pedestal = encoding.pedestal(matrix.low, matrix.high)
-    if pedestal:
-        inputs = torch.einsum("k,kdsbr->dsb", significance, levels)
-        value = value - inputs.unsqueeze(-1) * (sum(encoding.significance) * pedestal / matrix.unit)
-    calibration = matrix.calibration
-    if calibration.slope is None or calibration.offset is None:
-        return value
-    return value * calibration.slope[dies] + calibration.offset[dies]
+    ``probe`` is shown what enters the converter.
+    """
+    total: Tensor | None = None
+    for phases, readout in sensing.readout.groups(len(driven.significance)):
+        part = sensing._replace(readout=readout)
+        weight = float(driven.significance[phases][0].abs())  # a group's first phase is worth one read
+        significance = driven.significance[phases] / weight
+        read = sense(part, levels[phases], significance, matrix.range_for(part, significance, dies), generator, probe)
+        _count_clips(matrix.clips, 0, read.saturated, read.clipped if matrix.calibration.full_range is not None else 0)
+        if open_ledgers():
+            chosen = range(matrix.dies)[dies]
+            record_product(matrix, levels[phases], significance, part, chosen, read.steps, total is None)
+        value = read.value * weight if readout.linear else read.value
+        total = value if total is None else total + value
+    assert total is not None
+    return matrix.without_pedestal(total, levels, driven.significance) if sensing.readout.linear else total
 
 
 def _count_clips(clips: Clips, drive: Tensor | int, saturated: Tensor | int, converted: Tensor | int) -> None:

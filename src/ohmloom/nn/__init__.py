@@ -1,0 +1,48 @@
+"""Floor 4, networks on stored matrices: conversion, modes, programming, calibration, checkpoints."""
+
+from ohmloom.nn.calibration import calibrate, learn_clips, permuted, random_like
+from ohmloom.nn.checkpoint import digital_state, load, save
+from ohmloom.nn.convert import convert, converted
+from ohmloom.nn.hardware import (
+    ProgramReport,
+    age,
+    cost,
+    matrices,
+    mode,
+    over_dies,
+    program,
+    select,
+)
+from ohmloom.nn.modes import Digital, Mode, Noisy, Programmed, Quantised
+from ohmloom.nn.perturbations import GaussianWeights, Perturbation, perturbed_call
+from ohmloom.nn.summary import Summary, summary
+
+__all__ = [
+    "Digital",
+    "GaussianWeights",
+    "Mode",
+    "Noisy",
+    "Perturbation",
+    "ProgramReport",
+    "Programmed",
+    "Quantised",
+    "Summary",
+    "age",
+    "calibrate",
+    "convert",
+    "converted",
+    "cost",
+    "digital_state",
+    "learn_clips",
+    "load",
+    "matrices",
+    "mode",
+    "over_dies",
+    "permuted",
+    "perturbed_call",
+    "program",
+    "random_like",
+    "save",
+    "select",
+    "summary",
+]

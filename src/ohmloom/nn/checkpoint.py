@@ -1,0 +1,189 @@
+"""Checkpoints: the user's own keys for weights, a folder for cells and calibration.
+
+The folder holds ``hardware.toml`` (what it is) and ``cells.safetensors`` (tensors); no pickle. It is written beside its
+final place and renamed, so a half-written one is never read.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ohmloom.chips import Calibration, Chip, Mapping, Segments, StoredMatrix, install
+from ohmloom.devices import Cells
+from ohmloom.errors import FormatError, OutputError, message
+from ohmloom.nn.convert import convert, converted, matrix_name, signature, state_of
+from ohmloom.nn.hardware import mode
+from ohmloom.nn.layers import Clips, OnChip
+from ohmloom.nn.modes import Programmed
+from ohmloom.nn.state import Fingerprint, digest
+from ohmloom.random import Streams
+
+FORMAT = 1
+_CALIBRATION = ("limit", "full_range", "slope", "offset")
+
+
+def digital_state(hardware: nn.Module) -> dict[str, Tensor]:
+    """The weights under exactly the user's keys, learned clips left out."""
+    return {name: value for name, value in hardware.state_dict().items() if not _is_clip(name, hardware)}
+
+
+def save(hardware: nn.Module, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write cells, calibration and what they belong to; weights stay in the user's own checkpoint.
+
+    Raises OutputError if the folder exists (unless ``overwrite``) or cannot be written.
+    """
+    target, state = Path(folder), state_of(hardware)
+    if target.exists() and not overwrite:
+        raise OutputError(message("folder", "must not exist", target, "Choose another, or pass overwrite=True."))
+    tensors: dict[str, Tensor] = {}
+    layers: dict[str, Any] = {}
+    for name, layer in converted(hardware).items():
+        layers[name or "model"] = _layer_table(layer, name, tensors)
+    table = {
+        "format": FORMAT,
+        "model": type(hardware).__name__,
+        "signature": signature(hardware),
+        "weights": digest(digital_state(hardware).values()),
+        "seed": -1 if state.seed is None else state.seed,
+        "dies": state.dies,
+        "elapsed": state.elapsed,
+        "calibration": state.calibration,
+        "programmed": isinstance(state.mode, Programmed),
+        "rules": {
+            n: {k: v.table() if isinstance(v, Mapping) else v for k, v in r.items()} for n, r in state.rules.items()
+        },
+        "layers": layers,
+        "chip": state.chip.table(),
+    }
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        save_file(
+            {name: value.detach().cpu().contiguous() for name, value in tensors.items()}, beside / "cells.safetensors"
+        )
+        (beside / "hardware.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(beside, target)
+    except OSError as error:
+        raise OutputError(message("folder", "must be writable", f"{target} ({error})", "Choose another.")) from None
+    return target
+
+
+def load(folder: str | Path, model: nn.Module) -> Any:
+    """Hardware from a saved folder and the model whose weights it was programmed with.
+
+    Raises FormatError for another model, other weights, another format version or a damaged folder.
+    """
+    source = Path(folder)
+    table, tensors = _read(source)
+    if table.get("format") != FORMAT:
+        rule, given = f"must be version {FORMAT}", table.get("format")
+        raise FormatError(message(f"{source}/hardware.toml format", rule, given, "Save it again with this version."))
+    if table["signature"] != signature(model):
+        remedy = "Load it with the model that was saved."
+        raise FormatError(
+            message("model", f"must be built as the {table['model']} saved", type(model).__name__, remedy)
+        )
+    rules = {n: {k: Mapping.parse(v, file=str(source)) if k == "mapping" else v for k, v in r.items()}
+             for n, r in table["rules"].items()}  # fmt: skip
+    hardware = convert(model, Chip.parse(table["chip"], file=str(source)), rules)
+    if digest(digital_state(hardware).values()) != table["weights"]:
+        remedy = "Load the checkpoint that was programmed into the model first."
+        raise FormatError(message("model weights", "must be those that were programmed", "other values", remedy))
+    state = state_of(hardware)
+    for name, layer in converted(hardware).items():
+        _restore_layer(layer, name, table["layers"][name or "model"], tensors, table, state.chip)
+    state.seed = None if table["seed"] < 0 else table["seed"]
+    state.dies, state.elapsed, state.calibration = table["dies"], table["elapsed"], table["calibration"]
+    if state.dies:
+        held = [matrix for layer in converted(hardware).values() for matrix in layer.on_chip.matrices.values()]
+        state.installation = install(state.chip, {matrix.name: matrix for matrix in held})
+    if table["programmed"]:
+        mode(hardware, Programmed())
+    return hardware
+
+
+def _layer_table(layer: OnChip, name: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
+    state, prefix = layer.on_chip, name or "model"
+    for part, value in state.limits.items():
+        tensors[f"{prefix}/limits/{part}"] = value
+    for part, value in state.output_ranges.items():
+        tensors[f"{prefix}/output_ranges/{part}"] = value
+    learned = getattr(layer, "clips", None)
+    for part, value in dict(learned.named_parameters() if learned is not None else {}).items():
+        tensors[f"{prefix}/clips/{part}"] = value
+    parts = {part: _matrix_table(matrix, f"{prefix}/{part}", tensors) for part, matrix in state.matrices.items()}
+    return {"parts": parts, "bias_in_rows": sorted(state.bias_in_rows), "mapping": state.mapping.table()}
+
+
+def _matrix_table(matrix: StoredMatrix, prefix: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
+    for leaf, value in matrix.cells._asdict().items():
+        tensors[f"{prefix}/cells/{leaf}"] = value
+    tensors[f"{prefix}/scale"] = matrix.scale
+    if matrix.targets is not None:
+        tensors[f"{prefix}/targets"] = matrix.targets
+    for field in _CALIBRATION:
+        value = getattr(matrix.calibration, field)
+        if value is not None:
+            tensors[f"{prefix}/calibration/{field}"] = value
+    held = matrix.segments
+    return {"inputs": held.inputs, "outputs": held.outputs, "count": held.count, "bias_rows": held.bias_rows,
+            "extrapolate": matrix.extrapolate, "stamp": matrix.calibration.stamp}  # fmt: skip
+
+
+def _restore_layer(
+    layer: OnChip, name: str, entry: dict[str, Any], tensors: dict[str, Tensor], table: dict[str, Any], chip: Chip
+) -> None:
+    state, prefix = layer.on_chip, name or "model"
+
+    def named(kind: str) -> dict[str, Tensor]:
+        start = f"{prefix}/{kind}/"
+        return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
+
+    state.limits, state.output_ranges = named("limits"), named("output_ranges")
+    if named("clips"):
+        layer.clips = Clips(named("clips"))
+    state.bias_in_rows = set(entry["bias_in_rows"])
+    for part, held in entry["parts"].items():
+        start = f"{prefix}/{part}"
+        cells = Cells(*(tensors[f"{start}/cells/{leaf}"] for leaf in Cells._fields))
+        segments = Segments(held["inputs"], held["outputs"], held["count"], held["bias_rows"])
+        full = matrix_name(prefix, part, len(entry["parts"]))
+        streams = Streams(table["seed"]).child(full)
+        calibration = Calibration(*(tensors.get(f"{start}/calibration/{f}") for f in _CALIBRATION), stamp=held["stamp"])
+        state.matrices[part] = StoredMatrix(
+            state.mapping, chip.device, streams, segments, cells, tensors[f"{start}/scale"],
+            tensors.get(f"{start}/targets"), name=full, calibration=calibration,
+            elapsed=table["elapsed"], extrapolate=held["extrapolate"],
+        )  # fmt: skip
+    if entry["parts"]:
+        state.fingerprint = Fingerprint(layer.watched())
+
+
+def _read(source: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        table = tomllib.loads((source / "hardware.toml").read_text(encoding="utf-8"))
+        return table, load_file(source / "cells.safetensors")
+    except FileNotFoundError as error:
+        remedy = "Give a folder that ohmloom.save wrote."
+        raise FormatError(
+            message(str(source), "must hold hardware.toml and cells.safetensors", error, remedy)
+        ) from None
+    except (tomllib.TOMLDecodeError, SafetensorError, UnicodeDecodeError) as error:
+        raise FormatError(message(str(source), "must be a complete saved folder", error, "Save it again.")) from None
+
+
+def _is_clip(name: str, hardware: nn.Module) -> bool:
+    owner, _, _ = name.rpartition(".")
+    return owner.endswith("clips") and isinstance(hardware.get_submodule(owner), Clips)

@@ -1,0 +1,291 @@
+"""Converted layers: the user's Linear, Conv and attention, computing in one of the four modes.
+
+A converted layer is the user's own module with its class exchanged for a subclass, so its parameters, its place in the
+model and every ``isinstance`` stay as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from ohmloom.crossbars import AnalogueReadout
+from ohmloom.errors import NotProgrammedError, StaleError, message
+from ohmloom.nn.modes import Digital, Noisy, Programmed, Quantised
+from ohmloom.nn.quantisers import quantise_input, quantise_output
+from ohmloom.nn.state import LayerState
+
+if TYPE_CHECKING:
+    from ohmloom.nn.calibration import Calibrator
+
+MAIN = "matrix"  # the only part of most layers
+Weighted = tuple[Tensor, Tensor | None]  # weight (out, in), bias (out,)
+
+
+class Clips(nn.Module):
+    """Learned input ranges of one layer: a parameter for each part, saved with the model's own once they exist."""
+
+    def __init__(self, limits: dict[str, Tensor]) -> None:
+        super().__init__()
+        for part, limit in limits.items():
+            self.register_parameter(part, nn.Parameter(limit.detach().clone()))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:  # type: ignore[override]
+        own = {f"{prefix}{name}": value for name, value in self.named_parameters()}
+        for key in own.keys() - state_dict.keys():  # an ordinary checkpoint of the user's has no clips
+            state_dict[key] = own[key].detach().clone()
+        super()._load_from_state_dict(state_dict, prefix, *rest)  # type: ignore[arg-type]
+
+
+class OnChip:
+    """Mixin of converted layers: the parts of its weights, and products with them."""
+
+    on_chip: LayerState
+    clips: Clips
+
+    def parts(self) -> dict[str, Weighted]:
+        """The real matrices that the layer's arithmetic consists of, batch norm folded in: part → (weight, bias)."""
+        raise NotImplementedError
+
+    def watched(self) -> Iterator[Tensor]:
+        """The tensors that, if they change, make programmed cells stale."""
+        yield from cast("nn.Module", self).parameters(recurse=False)
+        for norm in self.on_chip.folded:
+            yield from norm.parameters(recurse=False)
+            yield from (b for name, b in norm.named_buffers(recurse=False) if name != "num_batches_tracked")
+
+    def limit(self, part: str) -> Tensor | None:
+        """The input range of a part: learned, calibrated, or None (each vector its own)."""
+        learned = getattr(self, "clips", None)
+        return (
+            getattr(learned, self.range_of(part))
+            if learned is not None
+            else self.on_chip.limits.get(self.range_of(part))
+        )
+
+    def range_of(self, part: str) -> str:
+        """The name under which a part's input range is kept: groups of one convolution share theirs."""
+        return MAIN if part.startswith("groups") else part
+
+    @property
+    def computes_digitally(self) -> bool:
+        """Counts the call; True if the user's own arithmetic is wanted."""
+        self.on_chip.calls += 1
+        return isinstance(self.on_chip.mode, Digital) and self.on_chip.calibrating is None
+
+    def soft(
+        self,
+        x: Tensor,
+        weights: dict[str, Tensor],
+        compute: Callable[[Tensor, dict[str, Tensor]], Tensor],
+        part: str = MAIN,
+    ) -> Tensor:
+        """`Quantised` and `Noisy`: codes and perturbed weights in the layer's own arithmetic; x is (..., features)."""
+        state, mode = self.on_chip, self.on_chip.mode
+        calibrator = cast("Calibrator | None", state.calibrating)
+        if calibrator is not None:
+            calibrator.see_input(self, x, part)
+        if not isinstance(mode, Digital):
+            x = quantise_input(x, state.mapping.drive, self.limit(part))
+        if isinstance(mode, Noisy):
+            weights = mode.perturbation.perturb(weights)
+        y = compute(x, weights)
+        if calibrator is not None:
+            calibrator.see_output(self, y, part)
+        readout = state.mapping.readout
+        if isinstance(mode, Quantised | Noisy) and mode.converter and isinstance(readout, AnalogueReadout):
+            y = quantise_output(y, readout, state.output_ranges.get(part))
+        return y
+
+    def hard(self, x: Tensor, part: str, weighted: Weighted) -> Tensor:
+        """`Programmed`: (..., in) → (..., out) on the selected die, or with the dies folded into the first axis."""
+        state = self.on_chip
+        if part not in state.matrices:
+            rule, remedy = "must be programmed before it computes with cells", "Call ohmloom.program(hardware)."
+            raise NotProgrammedError(message(state.name, rule, "no cells", remedy))
+        matrix = state.matrices[part]
+        if state.die is None:
+            rows = x.reshape(matrix.dies, -1, x.shape[-1])
+            value = matrix.product(rows)
+        else:
+            rows = x.reshape(1, -1, x.shape[-1])
+            value = matrix.product(rows, dies=slice(state.die, state.die + 1))
+        weight, bias = weighted
+        if isinstance(state.mode, Programmed) and state.mode.weight_gradient and torch.is_grad_enabled():
+            soft = F.linear(rows.detach(), weight)
+            value = value + (soft - soft.detach())
+        if bias is not None and part not in state.bias_in_rows:
+            value = value + bias
+        return value.reshape(*x.shape[:-1], value.shape[-1]).to(x.dtype)
+
+    def check_fresh(self) -> None:
+        """Raises StaleError if a weight changed after programming."""
+        state = self.on_chip
+        if state.fingerprint is not None and not state.fingerprint.matches(self.watched()):
+            rule, remedy = "must be as it was when its cells were programmed", "Call ohmloom.program again."
+            raise StaleError(message(f"{state.name}.weight", rule, "a changed weight", remedy))
+
+    def product(self, x: Tensor, part: str, weighted: Weighted) -> Tensor:
+        """A product in `Programmed`: (..., in) → (..., out); a calibrator first fits the part to ``x``."""
+        self.check_fresh()
+        calibrator = cast("Calibrator | None", self.on_chip.calibrating)
+        if calibrator is not None:
+            calibrator.fit(self, x, part, weighted)
+        return self.hard(x, part, weighted)
+
+
+def fold(weight: Tensor, bias: Tensor | None, folded: list[nn.Module]) -> Weighted:
+    """(out, in) weight and bias with a batch norm's running statistics: γ/σ W and (b - μ) γ/σ + β."""
+    if not folded:
+        return weight, bias
+    norm = cast("nn.BatchNorm2d", folded[0])
+    assert norm.running_var is not None
+    assert norm.running_mean is not None
+    gain = torch.rsqrt(norm.running_var + norm.eps)
+    gain = gain if norm.weight is None else gain * norm.weight
+    shift = -norm.running_mean * gain if bias is None else (bias - norm.running_mean) * gain
+    return weight * gain.unsqueeze(1), shift if norm.bias is None else shift + norm.bias
+
+
+class ChipLinear(OnChip, nn.Linear):
+    """A fully connected layer on a chip."""
+
+    def parts(self) -> dict[str, Weighted]:
+        return {MAIN: fold(self.weight, self.bias, self.on_chip.folded)}
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.computes_digitally:
+            return super().forward(input)
+        if not isinstance(self.on_chip.mode, Programmed):
+            own = {"weight": self.weight} | ({} if self.bias is None else {"bias": self.bias})
+            return self.soft(input, own, lambda x, w: F.linear(x, w["weight"], w.get("bias")))
+        return self.product(input, MAIN, self.parts()[MAIN])
+
+
+class _ChipConvolution(OnChip):
+    """What converted convolutions share: (batch, channels, …) ↔ rows of patches, groups ↔ block-diagonal matrices."""
+
+    def group_chunks(self) -> list[range]:
+        """Groups that share a matrix: as many as fit the rows of one array, at least one."""
+        layer = cast("nn.Conv2d", self)
+        per_group = layer.weight[0].numel()
+        capacity = self.on_chip.mapping.input_capacity
+        size = layer.groups if capacity is None else max(capacity // per_group, 1)
+        return [range(start, min(start + size, layer.groups)) for start in range(0, layer.groups, size)]
+
+    def parts(self) -> dict[str, Weighted]:
+        layer = cast("nn.Conv2d", self)
+        weight, bias = fold(layer.weight.flatten(1), layer.bias, self.on_chip.folded)
+        if layer.groups == 1:
+            return {MAIN: (weight, bias)}
+        blocks = weight.unflatten(0, (layer.groups, -1))
+        shares = None if bias is None else bias.unflatten(0, (layer.groups, -1))
+        return {
+            f"groups{chunk.start}": (
+                torch.block_diag(*blocks[chunk.start : chunk.stop]),
+                None if shares is None else shares[chunk.start : chunk.stop].flatten(),
+            )
+            for chunk in self.group_chunks()
+        }
+
+    def on_patches(self, patches: Tensor) -> Tensor:
+        """(batch, positions, channels · kernel) → (batch, positions, out channels)."""
+        layer, parts = cast("nn.Conv2d", self), self.parts()
+        if layer.groups == 1:
+            return self.product(patches, MAIN, parts[MAIN])
+        width = layer.weight[0].numel()
+        outputs = []
+        for (part, weighted), chunk in zip(parts.items(), self.group_chunks(), strict=True):
+            outputs.append(self.product(patches[..., chunk.start * width : chunk.stop * width], part, weighted))
+        return torch.cat(outputs, dim=-1)
+
+    def soft_images(self, images: Tensor, convolve: Callable[[Tensor, Tensor, Tensor | None], Tensor]) -> Tensor:
+        """Quantised or noisy convolution; without a range, each image has its own."""
+        layer = cast("nn.Conv2d", self)
+        own = {"weight": layer.weight} | ({} if layer.bias is None else {"bias": layer.bias})
+        shape = images.shape
+
+        def compute(flat: Tensor, weights: dict[str, Tensor]) -> Tensor:
+            return convolve(flat.view(shape), weights["weight"], weights.get("bias"))
+
+        return self.soft(images.flatten(1), own, compute)
+
+
+def _unfold(layer: nn.Conv2d, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    """Patches (batch, positions, channels · kernel) of images, padded as the layer pads, and the output's size."""
+    top_bottom_left_right = layer._reversed_padding_repeated_twice
+    if any(top_bottom_left_right):
+        mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+        images = F.pad(images, top_bottom_left_right, mode=mode)
+    kernel = cast("tuple[int, int]", layer.kernel_size)
+    patches = F.unfold(images, kernel, dilation=layer.dilation, stride=layer.stride).transpose(1, 2)
+    sizes = [
+        (images.shape[axis + 2] - layer.dilation[axis] * (kernel[axis] - 1) - 1) // layer.stride[axis] + 1
+        for axis in (0, 1)
+    ]
+    return patches, (sizes[0], sizes[1])
+
+
+class ChipConv2d(_ChipConvolution, nn.Conv2d):
+    """A two-dimensional convolution on a chip: each patch of the image is one vector."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.computes_digitally:
+            return super().forward(input)
+        images = input if input.dim() == 4 else input.unsqueeze(0)
+        if not isinstance(self.on_chip.mode, Programmed):
+            output = self.soft_images(images, self._conv_forward)
+        else:
+            patches, size = _unfold(self, images)
+            output = self.on_patches(patches).transpose(1, 2).unflatten(2, size)
+        return output if input.dim() == 4 else output.squeeze(0)
+
+
+class ChipConv1d(_ChipConvolution, nn.Conv1d):
+    """A one-dimensional convolution on a chip."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.computes_digitally:
+            return super().forward(input)
+        signals = input if input.dim() == 3 else input.unsqueeze(0)
+        if not isinstance(self.on_chip.mode, Programmed):
+            output = self.soft_images(signals, self._conv_forward)
+        else:
+            padding = self._reversed_padding_repeated_twice
+            mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+            padded = F.pad(signals, padding, mode=mode) if any(padding) else signals
+            flat = padded.unsqueeze(2)
+            patches = F.unfold(
+                flat, (1, self.kernel_size[0]), dilation=(1, self.dilation[0]), stride=(1, self.stride[0])
+            )
+            output = self.on_patches(patches.transpose(1, 2)).transpose(1, 2)
+        return output if input.dim() == 3 else output.squeeze(0)
+
+
+class _Folded:
+    """A batch norm whose effect its layer's cells hold: it passes through while that layer is programmed."""
+
+    source: list[OnChip]
+
+    @property
+    def is_folded(self) -> bool:
+        state = self.source[0].on_chip
+        return isinstance(state.mode, Programmed)
+
+
+class ChipBatchNorm1d(_Folded, nn.BatchNorm1d):
+    """Folded into the layer before it."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input if self.is_folded else super().forward(input)
+
+
+class ChipBatchNorm2d(_Folded, nn.BatchNorm2d):
+    """Folded into the layer before it."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input if self.is_folded else super().forward(input)

@@ -1,0 +1,69 @@
+"""Perturbations: functions of named weights, for noise training and published robustness tests.
+
+A perturbation is not a device: it knows no cells and no time. It works on any module.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ohmloom.descriptions import Part
+
+
+class Perturbation(Part, ABC):
+    """Abstract: new values for the weights of one layer."""
+
+    @abstractmethod
+    def perturb(self, weights: Mapping[str, Tensor], generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """Perturbed copies of ``weights`` (name → tensor, such as ``weight`` and ``bias`` of one layer), each drawn
+        afresh; gradients reach the originals unchanged."""
+
+
+class GaussianWeights(Perturbation):
+    """W + N(0, (deviation · r)²), with r the largest |weight| of the layer (``max``) or its root mean square (``rms``).
+
+    The bias is perturbed with the *weight's* r, as in the training code released with NeuRRAM (Wan et al. 2022,
+    doi:10.1038/s41586-022-04992-8).
+    """
+
+    kind: Literal["gaussian-weights"] = "gaussian-weights"
+    deviation: float = Field(ge=0)
+    relative_to: Literal["max", "rms"] = "max"
+    bias: bool = True
+
+    def perturb(self, weights: Mapping[str, Tensor], generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        weight = weights["weight"].detach()
+        size = weight.abs().max() if self.relative_to == "max" else weight.square().mean().sqrt()
+        changed = [name for name in weights if name == "weight" or self.bias]
+        return dict(weights) | {name: _noisy(weights[name], self.deviation * size, generator) for name in changed}
+
+
+def perturbed_call(
+    module: nn.Module, perturbation: Perturbation, *inputs: Tensor, generator: torch.Generator | None = None
+) -> Tensor:
+    """One forward of any module with all its layers' weights perturbed; the module keeps its own.
+
+    >>> layer = nn.Linear(4, 2)
+    >>> same = perturbed_call(layer, GaussianWeights(deviation=0.0), torch.ones(1, 4))
+    >>> bool(torch.equal(same, layer(torch.ones(1, 4))))
+    True
+    """
+    changed: dict[str, Tensor] = {}
+    for prefix, layer in module.named_modules():
+        own = {name: value for name, value in layer.named_parameters(recurse=False) if value is not None}
+        if "weight" in own and own["weight"].dim() >= 2:
+            named = perturbation.perturb(own, generator)
+            changed |= {f"{prefix}.{name}" if prefix else name: value for name, value in named.items()}
+    return functional_call(module, changed, inputs)
+
+
+def _noisy(value: Tensor, size: Tensor, generator: torch.Generator | None) -> Tensor:
+    noise = torch.randn(value.shape, dtype=value.dtype, device=value.device, generator=generator)
+    return value + noise.mul_(size)
