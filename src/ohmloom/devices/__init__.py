@@ -2,12 +2,14 @@
 
 from ohmloom.devices.cells import Cells, Fault, Written
 from ohmloom.devices.conduction import Conduction, HyperbolicSine, Ohmic
+from ohmloom.devices.contract import check_device
 from ohmloom.devices.device import Device, conductance, form, program, sample_reads, switch
 from ohmloom.devices.faults import Faults, NoFaults, RandomFaults
 from ohmloom.devices.forming import Breakdown, Forming
 from ohmloom.devices.programming import Ideal, OpenLoop, Programming
 from ohmloom.devices.pulses import PulseModel
 from ohmloom.devices.read_noise import AdditiveNoise, FlickerNoise, Quiet, ReadNoise, RelativeNoise, SumOfNoises
+from ohmloom.devices.report import ProgrammingReport, programming_report
 from ohmloom.devices.retention import PowerLawDrift, Relaxation, Retention, Stable
 from ohmloom.devices.write_verify import WriteVerify
 
@@ -28,6 +30,7 @@ __all__ = [
     "OpenLoop",
     "PowerLawDrift",
     "Programming",
+    "ProgrammingReport",
     "PulseModel",
     "Quiet",
     "RandomFaults",
@@ -39,9 +42,11 @@ __all__ = [
     "SumOfNoises",
     "WriteVerify",
     "Written",
+    "check_device",
     "conductance",
     "form",
     "program",
+    "programming_report",
     "sample_reads",
     "switch",
 ]

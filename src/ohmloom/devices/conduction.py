@@ -8,7 +8,6 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from typing_extensions import override
 
 from ohmloom.descriptions import Part
 from ohmloom.quantities import Volts
@@ -41,11 +40,9 @@ class Ohmic(Conduction):
     kind: Literal["ohmic"] = "ohmic"
 
     @property
-    @override
     def ohmic(self) -> bool:
         return True
 
-    @override
     def effective_voltage(self, voltage: Tensor) -> Tensor:
         return voltage
 
@@ -61,10 +58,8 @@ class HyperbolicSine(Conduction):
     scale: Volts = Field(gt=0)  # v0
 
     @property
-    @override
     def ohmic(self) -> bool:
         return False
 
-    @override
     def effective_voltage(self, voltage: Tensor) -> Tensor:
         return self.scale * torch.sinh(voltage / self.scale)

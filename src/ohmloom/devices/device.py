@@ -30,7 +30,8 @@ class Device(Preset):
     """One kind of memristive cell, made of exchangeable parts.
 
     ``g_min`` to ``g_max`` is the range of conductances that a programmer aims at; a target below ``g_min`` means "off"
-    and only has to end below ``g_min``. Cells stuck on read ``g_max``, cells stuck off zero, unformed cells ``g_unformed``.
+    and only has to end below ``g_min``. Cells stuck on read ``g_max``, cells stuck off zero, unformed cells
+    ``g_unformed``.
     """
 
     folder: ClassVar[str] = "ohmloom.devices.presets"

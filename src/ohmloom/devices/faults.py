@@ -9,7 +9,6 @@ from typing import Literal, Self
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
-from typing_extensions import override
 
 from ohmloom.descriptions import Part
 from ohmloom.devices.cells import Fault
@@ -29,7 +28,6 @@ class NoFaults(Faults):
 
     kind: Literal["none"] = "none"
 
-    @override
     def draw(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
         return torch.zeros(tuple(shape), dtype=torch.int8, device=generator.device)
 
@@ -49,7 +47,6 @@ class RandomFaults(Faults):
             raise ValueError(message("faults", "shares must add up to at most 1", f"{total:g}", "Lower them."))
         return self
 
-    @override
     def draw(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
         chance = torch.rand(tuple(shape), generator=generator, dtype=torch.float64, device=generator.device)
         faults = torch.full(tuple(shape), int(Fault.NONE), dtype=torch.int8, device=generator.device)

@@ -10,7 +10,6 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from typing_extensions import override
 
 from ohmloom.descriptions import Part
 from ohmloom.quantities import Siemens, Volts
@@ -63,7 +62,6 @@ class Breakdown(Forming):
     off_spread: Siemens = 0.0
 
     @property
-    @override
     def off_level(self) -> float:
         return self.off
 
@@ -73,21 +71,17 @@ class Breakdown(Forming):
             return float(voltage >= self.mean)
         return 0.5 * math.erfc((self.mean - voltage) / (self.spread * math.sqrt(2)))
 
-    @override
     def breakdown(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
         return self.mean + self.spread * torch.randn(tuple(shape), generator=generator, device=generator.device)
 
-    @override
     def on_state(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
         z = torch.randn(tuple(shape), generator=generator, device=generator.device)
         return (self.on + self.on_spread * z).clamp_min(self.off)
 
-    @override
     def set_again(self, on: Tensor, generator: torch.Generator) -> Tensor:
         z = torch.randn(on.shape, generator=generator, dtype=on.dtype, device=generator.device)
         return (on * (1 + self.cycle_spread * z)).clamp_min(self.off)
 
-    @override
     def reset(self, on: Tensor, generator: torch.Generator) -> Tensor:
         z = torch.randn(on.shape, generator=generator, dtype=on.dtype, device=generator.device)
         return (self.off + self.off_spread * z).clamp_min(0)

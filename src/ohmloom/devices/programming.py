@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from typing_extensions import override
 
 from ohmloom.descriptions import Part
 from ohmloom.devices.cells import Cells, Written
@@ -43,7 +42,6 @@ class Ideal(Programming):
 
     kind: Literal["ideal"] = "ideal"
 
-    @override
     def write(
         self,
         device: Device,
@@ -73,7 +71,6 @@ class OpenLoop(Programming):
             total = total * level + coefficient
         return total.clamp_min(0) * device.g_max
 
-    @override
     def write(
         self,
         device: Device,

@@ -14,7 +14,6 @@ import torch
 from pydantic import Field, model_validator
 from scipy.special import sici
 from torch import Tensor
-from typing_extensions import override
 
 from ohmloom.descriptions import Choice, Part
 from ohmloom.errors import message
@@ -54,19 +53,15 @@ class Quiet(ReadNoise):
     kind: Literal["none"] = "none"
 
     @property
-    @override
     def quiet(self) -> bool:
         return True
 
-    @override
     def density(self, g: Tensor, frequency: float) -> Tensor:
         return torch.zeros_like(g)
 
-    @override
     def variance(self, g: Tensor, integration: float | None) -> Tensor:
         return torch.zeros_like(g)
 
-    @override
     def frozen_share(self, g: Tensor, span: float, integration: float | None = None) -> Tensor:
         return torch.zeros_like(g)
 
@@ -82,19 +77,15 @@ class AdditiveNoise(ReadNoise):
     read_time: Seconds = Field(gt=0)
 
     @property
-    @override
     def quiet(self) -> bool:
         return self.deviation == 0
 
-    @override
     def density(self, g: Tensor, frequency: float) -> Tensor:
         return torch.full_like(g, 2 * self.deviation**2 * self.read_time)
 
-    @override
     def variance(self, g: Tensor, integration: float | None) -> Tensor:
         return torch.full_like(g, self.deviation**2 * _averaging(self.read_time, integration))
 
-    @override
     def frozen_share(self, g: Tensor, span: float, integration: float | None = None) -> Tensor:
         return torch.zeros_like(g)
 
@@ -107,19 +98,15 @@ class RelativeNoise(ReadNoise):
     read_time: Seconds = Field(gt=0)
 
     @property
-    @override
     def quiet(self) -> bool:
         return self.deviation == 0
 
-    @override
     def density(self, g: Tensor, frequency: float) -> Tensor:
         return g.square() * (2 * self.deviation**2 * self.read_time)
 
-    @override
     def variance(self, g: Tensor, integration: float | None) -> Tensor:
         return g.square() * (self.deviation**2 * _averaging(self.read_time, integration))
 
-    @override
     def frozen_share(self, g: Tensor, span: float, integration: float | None = None) -> Tensor:
         return torch.zeros_like(g)
 
@@ -147,20 +134,16 @@ class FlickerNoise(ReadNoise):
         return self
 
     @property
-    @override
     def quiet(self) -> bool:
         return self.deviation == 0
 
-    @override
     def density(self, g: Tensor, frequency: float) -> Tensor:
         inside = self.slowest <= frequency <= self.fastest
         return g.square() * (self._amplitude / frequency if inside else 0.0)
 
-    @override
     def variance(self, g: Tensor, integration: float | None) -> Tensor:
         return g.square() * (self._amplitude * _flicker(self.slowest, self.fastest, integration))
 
-    @override
     def frozen_share(self, g: Tensor, span: float, integration: float | None = None) -> Tensor:
         edge = min(max(1 / span, self.slowest), self.fastest)
         share = _flicker(self.slowest, edge, integration) / _flicker(self.slowest, self.fastest, integration)
@@ -178,19 +161,15 @@ class SumOfNoises(ReadNoise):
     parts: tuple[Choice[ReadNoise], ...] = Field(min_length=1)
 
     @property
-    @override
     def quiet(self) -> bool:
         return all(part.quiet for part in self.parts)
 
-    @override
     def density(self, g: Tensor, frequency: float) -> Tensor:
         return torch.stack([part.density(g, frequency) for part in self.parts]).sum(0)
 
-    @override
     def variance(self, g: Tensor, integration: float | None) -> Tensor:
         return torch.stack([part.variance(g, integration) for part in self.parts]).sum(0)
 
-    @override
     def frozen_share(self, g: Tensor, span: float, integration: float | None = None) -> Tensor:
         variances = torch.stack([part.variance(g, integration) for part in self.parts])
         shares = torch.stack([part.frozen_share(g, span, integration) for part in self.parts])

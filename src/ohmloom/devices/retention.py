@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
-from typing_extensions import override
 
 from ohmloom.descriptions import Part
 from ohmloom.errors import ConfigurationError, message
@@ -42,7 +41,6 @@ class Stable(Retention):
 
     kind: Literal["none"] = "none"
 
-    @override
     def relaxed(self, written: Tensor, latent: Tensor, elapsed: float, *, extrapolate: bool = False) -> Tensor:
         _check(elapsed, math.inf, extrapolate)
         return written
@@ -88,7 +86,6 @@ class Relaxation(Retention):
             total = total * level + float(np.interp(now, knots, rows[:, column])) * self.unit
         return total.clamp_min(0)
 
-    @override
     def relaxed(self, written: Tensor, latent: Tensor, elapsed: float, *, extrapolate: bool = False) -> Tensor:
         return (written + self.deviation(written, elapsed, extrapolate=extrapolate) * latent).clamp_min(0)
 
@@ -102,7 +99,6 @@ class PowerLawDrift(Retention):
     start: Seconds = Field(gt=0)
     measured_until: Seconds | None = None
 
-    @override
     def relaxed(self, written: Tensor, latent: Tensor, elapsed: float, *, extrapolate: bool = False) -> Tensor:
         _check(elapsed, math.inf if self.measured_until is None else self.measured_until, extrapolate)
         decades = math.log(max(elapsed, self.start) / self.start)

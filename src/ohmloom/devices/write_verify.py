@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
-from typing_extensions import override
 
 from ohmloom.devices.cells import Cells, Fault, Written
 from ohmloom.devices.programming import Programming
@@ -66,7 +65,6 @@ class WriteVerify(Programming):
                 raise ValueError(message(name, f"must reach the start, {start} V", f"{limit} V", "Raise it."))
         return self
 
-    @override
     def write(
         self,
         device: Device,
@@ -104,7 +102,7 @@ class _Programmed(NamedTuple):
 class _Active(NamedTuple):
     """The cells that are still being pulsed; every entry (active,)."""
 
-    index: Tensor  # among the cells of the run
+    cell: Tensor  # its number in the run
     low: Tensor  # S, the range to be reached
     high: Tensor
     g: Tensor
@@ -171,12 +169,12 @@ class _Run:
         g, pulses = state.g.clone(), state.pulses.clone()
         read_back, failed = state.read_back.clone(), state.failed.clone()
         active, count = self._start(index, state.g), 0
-        while len(active.index):
+        while len(active.cell):
             reading, in_range = self._verify(active)
             active, given_up = self._next(active, reading, first=count == 0)
             over = in_range | given_up
             if over.any():
-                ended = active.index[over]
+                ended = active.cell[over]
                 g[ended] = active.g[over]
                 read_back[ended] = reading[over]
                 failed[ended] = given_up[over] & ~in_range[over]

@@ -1,0 +1,32 @@
+"""Conduction: the current through a cell."""
+
+import math
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ohmloom.devices import HyperbolicSine, Ohmic
+
+
+@given(st.floats(-2, 2), st.floats(0.05, 2), st.floats(0, 1e-4))
+def test_sinh_is_its_formula(v, scale, g):
+    current = HyperbolicSine(scale=scale).current(
+        torch.tensor(g, dtype=torch.float64), torch.tensor(v, dtype=torch.float64)
+    )
+    assert math.isclose(float(current), g * scale * math.sinh(v / scale), rel_tol=1e-9, abs_tol=1e-30)
+
+
+def test_sinh_becomes_ohmic_at_low_voltage_and_conducts_more_above():
+    """The excess is (V / v0)^2 / 6: a hundred times less at a tenth of the voltage."""
+    v = torch.tensor([0.01, 0.1], dtype=torch.float64)
+    excess = HyperbolicSine(scale=0.5).effective_voltage(v) / v - 1
+    torch.testing.assert_close(excess, (v / 0.5) ** 2 / 6, rtol=0.01, atol=0)
+    assert Ohmic().ohmic
+    assert not HyperbolicSine(scale=0.5).ohmic
+    assert torch.equal(Ohmic().current(torch.tensor(2.0), v), 2 * v)
+
+
+def test_conduction_is_differentiable():
+    v = torch.linspace(-1, 1, 5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(HyperbolicSine(scale=0.3).effective_voltage, (v,))
