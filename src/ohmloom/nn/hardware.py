@@ -19,7 +19,7 @@ from ohmloom.ledger import Event, Ledger, open_ledgers, record
 from ohmloom.nn.convert import converted, matrix_name, state_of
 from ohmloom.nn.layers import OnChip
 from ohmloom.nn.modes import Digital, Mode, Programmed, Quantised
-from ohmloom.nn.state import Fingerprint
+from ohmloom.nn.state import Fingerprint, Removable
 from ohmloom.quantities import TIME, parse
 from ohmloom.random import Streams
 
@@ -102,7 +102,7 @@ def program(
     mode(hardware, Programmed())
     tolerance = getattr(state.chip.device.programming, "tolerance", 1e-6)
     reports = {
-        matrix.name: programming_report(_all_dies(matrix), matrix.written, tolerance)
+        matrix.name: _report(matrix, tolerance)
         for matrices in written.values()
         for matrix in matrices.values()
         if matrix.written is not None
@@ -227,12 +227,18 @@ def _named(by_layer: dict[str, dict[str, StoredMatrix]]) -> dict[str, StoredMatr
     return {matrix.name: matrix for parts in by_layer.values() for matrix in parts.values()}
 
 
-def _all_dies(matrix: StoredMatrix) -> Tensor:
+def _report(matrix: StoredMatrix, tolerance: float) -> ProgrammingReport:
     assert matrix.targets is not None
-    return matrix.targets.expand_as(matrix.cells.written)
+    assert matrix.written is not None
+    shape = matrix.cells.written.shape
+    present = matrix.segments.present.to(matrix.cells.written.device).expand(shape)
+    off_below = matrix.device.g_min
+    return programming_report(
+        matrix.targets.expand(shape), matrix.written, tolerance, off_below=off_below, wanted=present
+    )
 
 
-def _watch(hardware: nn.Module) -> list[torch.utils.hooks.RemovableHandle]:
+def _watch(hardware: nn.Module) -> list[Removable]:
     """Outside `Digital`: notice layers that a forward does not call, and keep torch's fused paths from doing so."""
     layers, state = converted(hardware), state_of(hardware)
 
@@ -251,7 +257,19 @@ def _watch(hardware: nn.Module) -> list[torch.utils.hooks.RemovableHandle]:
 
     hooks = [hardware.register_forward_pre_hook(before), hardware.register_forward_hook(after)]
     own = [layer.register_forward_pre_hook(_no_fused_path) for layer in layers.values() if isinstance(layer, nn.Module)]
-    return [*hooks, *own]
+    encoders = [m for m in hardware.modules() if isinstance(m, nn.TransformerEncoder) and m.use_nested_tensor]
+    return [*hooks, *own, *(_Padded(encoder) for encoder in encoders)]
+
+
+class _Padded:
+    """Keeps a transformer encoder on padded tensors (nested ones only fit torch's fused path) until removed."""
+
+    def __init__(self, encoder: nn.TransformerEncoder) -> None:
+        self._encoder = encoder
+        encoder.use_nested_tensor = False
+
+    def remove(self) -> None:
+        self._encoder.use_nested_tensor = True
 
 
 def _no_fused_path(*_: object) -> None:
@@ -271,4 +289,3 @@ def _record_inferences(owner: str, hardware: nn.Module, x: Tensor) -> None:
 def _random_kept() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         yield
-

@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ohmloom.chips import Chip, Installation, Mapping, StoredMatrix
 from ohmloom.nn.modes import Digital, Mode
+
+
+class Removable(Protocol):
+    """A change to a model that can be taken back, such as a hook."""
+
+    def remove(self) -> None: ...
 
 
 @dataclass(eq=False)
@@ -45,7 +52,7 @@ class HardwareState:
     elapsed: float = 0.0
     calibration: str = "none"
     installation: Installation | None = None
-    hooks: list[torch.utils.hooks.RemovableHandle] = field(default_factory=list)
+    hooks: list[Removable] = field(default_factory=list)
     owner: str = ""
 
 

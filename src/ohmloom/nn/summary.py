@@ -41,7 +41,7 @@ class Summary:
     calibration: str
 
     def __str__(self) -> str:
-        width = max(len(row.name) for row in self.rows) + 2
+        width = max(len("matrix"), *(len(row.name) for row in self.rows)) + 2
         lines = [f"{self.chip} ({self.device}): {self.placement.cores_used} of {self.placement.cores} cores, "
                  f"{self.placement.cells} cells in use, {self.placement.utilisation:.2%} of the chip", ""]  # fmt: skip
         lines.append(
