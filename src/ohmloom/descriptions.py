@@ -9,10 +9,9 @@ group ``ohmloom.parts``, never by an import string in a file.
 from __future__ import annotations
 
 import inspect
-import re
 import tomllib
 from abc import ABC
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -112,19 +111,6 @@ class Preset(Description, ABC):
             raise unknown(cls.noun, str(source), cls.names())
         return shipped
 
-    def numbers(self) -> dict[str, float]:
-        """All numbers of the description by dotted path, such as ``"retention.times.0"``."""
-        return dict(_numbers(self, ""))
-
-    def unsourced(self) -> list[str]:
-        """The numbers for which ``sources`` does not say "published: ...", "fitted: ..." or "assumed: ...".
-
-        A source of a list, such as ``"retention.times"``, covers its entries.
-        """
-        kinds = ("published: ", "fitted: ", "assumed: ")
-        stated = {path for path, text in self.sources.items() if text.startswith(kinds)}
-        return [path for path in self.numbers() if not {path, re.sub(r"(\.\d+)+$", "", path)} & stated]
-
     def with_parts(self, parts: tuple[Part, ...] | list[Part]) -> Self:
         """A copy in which each given part takes the place of the field that holds its family."""
         changes: dict[str, Any] = {}
@@ -208,21 +194,6 @@ def _merge(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
         same = both and ("kind" not in value or value["kind"] == old.get("kind"))  # type: ignore[union-attr]
         merged[key] = _merge(old, value) if same else value  # type: ignore[arg-type]
     return merged
-
-
-def _numbers(value: object, path: str) -> Iterator[tuple[str, float]]:
-    if isinstance(value, Description):
-        steps = [(name, getattr(value, name)) for name in type(value).model_fields if name != "sources"]
-    elif isinstance(value, list | tuple):
-        steps = [(str(i), item) for i, item in enumerate(value)]
-    elif isinstance(value, Mapping):
-        steps = [(str(name), item) for name, item in value.items()]
-    else:
-        steps = []
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            yield path, float(value)
-    for name, item in steps:
-        yield from _numbers(item, f"{path}.{name}" if path else name)
 
 
 def _without_none(value: Any) -> Any:
