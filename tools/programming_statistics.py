@@ -1,7 +1,7 @@
 """Print what the write-verify model of a device reaches: `python tools/programming_statistics.py [DEVICE]`.
 
 The assumed constants of the pulse model of ``neurram-hfox`` were fitted to these figures jointly, on both sets:
-98.6 to 99.82 % of the cells within ±1 µS by read-back (published failure rates 0.18 to 1.35 %), 5 to 15 pulses per cell.
+98.6 to 99.82 % of the cells within ±1 µS by read-back (published failure rates 0.18 to 1.35 %), 5 to 15 pulses each.
 """
 
 from __future__ import annotations

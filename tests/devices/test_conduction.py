@@ -11,9 +11,8 @@ from ohmloom.devices import HyperbolicSine, Ohmic
 
 @given(st.floats(-2, 2), st.floats(0.05, 2), st.floats(0, 1e-4))
 def test_sinh_is_its_formula(v, scale, g):
-    current = HyperbolicSine(scale=scale).current(
-        torch.tensor(g, dtype=torch.float64), torch.tensor(v, dtype=torch.float64)
-    )
+    conductance, voltage = torch.tensor([g, v], dtype=torch.float64)
+    current = HyperbolicSine(scale=scale).current(conductance, voltage)
     assert math.isclose(float(current), g * scale * math.sinh(v / scale), rel_tol=1e-9, abs_tol=1e-30)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ohmloom.devices import Device, Ideal, Ohmic, OpenLoop, Relaxation, WriteVerify
+from ohmloom.devices import Device, Ideal, Ohmic, OpenLoop, Relaxation, WriteVerify, numbers, unsourced
 from ohmloom.errors import ConfigurationError, UnknownNameError
 
 
@@ -13,14 +13,14 @@ def test_shipped_presets():
 @pytest.mark.parametrize("name", Device.names())
 def test_every_number_has_a_source(name):
     device = Device.load(name)
-    assert device.numbers()
-    assert device.unsourced() == []
+    assert numbers(device)
+    assert unsourced(device) == []
 
 
 @pytest.mark.parametrize("name", Device.names())
 def test_no_source_is_left_without_its_number(name):
     device = Device.load(name)
-    paths = device.numbers()
+    paths = numbers(device)
     stale = [key for key in device.sources if key not in paths and not any(p.startswith(key + ".") for p in paths)]
     assert stale == []
 
@@ -29,8 +29,8 @@ def test_a_number_without_a_source_is_found():
     """The control: the check can fail, for a missing source and for one that does not say of which kind it is."""
     device = Device.load("neurram-hfox")
     sources = {k: v for k, v in device.sources.items() if k not in ("g_max", "retention.coefficients")}
-    assert len(device.replace(sources=sources).unsourced()) == 16
-    assert device.replace(sources={**device.sources, "g_max": "the paper"}).unsourced() == ["g_max"]
+    assert len(unsourced(device.replace(sources=sources))) == 16
+    assert unsourced(device.replace(sources={**device.sources, "g_max": "the paper"})) == ["g_max"]
 
 
 @pytest.mark.parametrize("name", Device.names())

@@ -11,6 +11,7 @@ from ohmloom.devices.pulses import PulseModel
 from ohmloom.devices.read_noise import AdditiveNoise, FlickerNoise, Quiet, ReadNoise, RelativeNoise, SumOfNoises
 from ohmloom.devices.report import ProgrammingReport, programming_report
 from ohmloom.devices.retention import PowerLawDrift, Relaxation, Retention, Stable
+from ohmloom.devices.sources import numbers, unsourced
 from ohmloom.devices.write_verify import WriteVerify
 
 __all__ = [
@@ -45,8 +46,10 @@ __all__ = [
     "check_device",
     "conductance",
     "form",
+    "numbers",
     "program",
     "programming_report",
     "sample_reads",
     "switch",
+    "unsourced",
 ]

@@ -249,9 +249,8 @@ def _spread_out(device: Device, state: _Programmed, place: Tensor, faults: Tenso
     """The wanted cells back in their places; zeros where there is no cell."""
 
     def full(entry: Tensor) -> Tensor:
-        return (
-            torch.zeros(shape.numel(), dtype=entry.dtype, device=entry.device).index_copy_(0, place, entry).view(shape)
-        )
+        places = torch.zeros(shape.numel(), dtype=entry.dtype, device=entry.device)
+        return places.index_copy_(0, place, entry).view(shape)
 
     on = full(torch.full_like(state.g, device.g_max))
     cells = Cells(full(state.g), faults, full(state.latent), full(state.pulses), on)
