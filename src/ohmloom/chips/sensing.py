@@ -24,7 +24,9 @@ def compile_matrix(matrix: StoredMatrix, conductance: Tensor, held: tuple[Tensor
     """
     readout, encoding, noise = matrix.mapping.readout, matrix.mapping.encoding, matrix.device.read_noise
     assert isinstance(readout, AnalogueReadout)
-    variance = None if noise.quiet else noise.variance(conductance, readout.integration) * (conductance > 0)
+    variance = None
+    if not noise.quiet:
+        variance = noise.variance(conductance, readout.integration) * matrix.segments.present.to(conductance)
     if held is not None and variance is not None:
         share, generator = held
         frozen = torch.randn(conductance.shape, dtype=conductance.dtype, device=conductance.device, generator=generator)
