@@ -58,13 +58,13 @@ class Mapping(Description):
         return self
 
     def _check_analogue(self, readout: AnalogueReadout) -> None:
-        together = self.encoding.channels == 1 or self.encoding.sums_channels
+        channels, conversions = self.encoding.channels, self.encoding.conversions
         if isinstance(readout.front_end, VoltageSense):
-            if self.encoding.channels > 1 and together and readout.linear:
+            if conversions < channels and readout.linear:
                 raise ValueError("voltage-sensed columns are normalised apart, got an analogue sum. Sum digitally.")
             if len(self.encoding.layout.signs) == 1:
                 raise ValueError(f"voltage sensing needs pairs, got layout {self.encoding.layout}. Use pair-rows.")
-        if not readout.linear and not together:
+        if not readout.linear and conversions > 1:
             raise ValueError("a non-linear converter comes after all sums, got digital sums. Sum slices analogue.")
         if not readout.linear and readout.phase_sum == "digital" and len(self.drive.significance) > 1:
             raise ValueError("a non-linear converter comes after all phases, got digital. Set phase_sum = analogue.")

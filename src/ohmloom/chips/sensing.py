@@ -63,9 +63,8 @@ def column_errors(matrix: StoredMatrix) -> ColumnErrors | None:
     readout, encoding = matrix.mapping.readout, matrix.mapping.encoding
     if not isinstance(readout, AnalogueReadout):
         return None
-    channels = 1 if encoding.sums_channels else encoding.channels
     reference = encoding.layout is Layout.OFFSET_COLUMN and encoding.pair_sum == "digital"
-    shape = (matrix.segments.count, channels, 1, matrix.segments.outputs + reference)
+    shape = (matrix.segments.count, encoding.conversions, 1, matrix.segments.outputs + reference)
     drawn = [
         readout.converter.column_errors(shape, matrix.streams.generator("converters", die))
         for die in range(matrix.dies)
@@ -87,7 +86,7 @@ def effective_matrix(matrix: StoredMatrix) -> Tensor:
     ones = torch.eye(rows, dtype=scale.dtype, device=scale.device).expand(1, 1, matrix.segments.count, -1, -1)
     value = sensing.readout.front_end.mean(ones, sensing.lines).squeeze(0)
     value = value if sensing.gain is None else value * sensing.gain
-    value = torch.einsum("q,dsqbc->dsbc", sensing.weights, value)
+    value = torch.einsum("q,dsqbc->dsbc", sensing.channel_weights, value)
     if encoding.layout is Layout.OFFSET_COLUMN:
         value = value[..., :-1] - value[..., -1:]
     value = value - sum(encoding.significance) * encoding.pedestal(matrix.low, matrix.high) / matrix.unit
