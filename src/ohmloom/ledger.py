@@ -20,8 +20,8 @@ class Event(StrEnum):
 
     SAMPLE = "samples"  # vectors sent through a matrix
     ARRAY_OPERATION = "array operations"  # vectors sent through one array
-    ROW_DRIVE = "row drives"  # a row driven away from its rest level for one read
-    ROW_STEP = "row steps"  # a row held for one read, at whatever level
+    ROW_DRIVE = "row drives"  # a row driven away from its rest level for one phase
+    ROW_STEP = "row steps"  # a row held for one phase, at whatever level
     ARRAY_STEP = "array steps"  # one read of one array (its integration steps counted one by one)
     PHASE = "phases"  # an array given a new input phase
     CELL_READ = "cell reads"  # a cell contributing to one read

@@ -37,6 +37,11 @@ class Readout(Part, ABC):
         """True if partial sums of several arrays may be added."""
         return True
 
+    @property
+    def scalable(self) -> bool:
+        """True if digital scales may follow."""
+        return self.linear
+
 
 class LogicReadout(Readout):
     """Cells are sensed as bits and combined exactly: AND or XOR of a drive bit and a stored bit, then a popcount.
@@ -79,6 +84,10 @@ class AnalogueReadout(Readout):
     def linear(self) -> bool:
         return self.converter.linear
 
+    @property
+    def scalable(self) -> bool:
+        return self.converter.scalable
+
     def groups(self, phases: int) -> list[tuple[slice, AnalogueReadout]]:
         """Which phases are converted together, and the read-out of each group.
 
@@ -115,6 +124,7 @@ class Sensing(NamedTuple):
     errors: ColumnErrors | None  # broadcastable to (dies, segments, channels, 1, columns)
     saturation: float | None  # of |read|, in units of a value of 1 at full drive
     own_noise: Tensor | None  # (conversions, 1, 1): variance of one read from the front ends of all columns that meet
+    full_level: float = 1.0  # the largest |level|, after the cells' conduction law
 
     @property
     def path(self) -> str:
@@ -170,7 +180,7 @@ def default_range(sensing: Sensing, significance: Tensor) -> Tensor:
         bound = torch.einsum("oq,dsqxc->dsoxc", sensing.nodes.abs(), bound)
     if sensing.readout.phase_sum == "analogue":
         bound = bound * significance.abs().sum()
-    largest = bound.flatten(1).amax(1).view(-1, 1, 1, 1, 1)
+    largest = bound.flatten(1).amax(1).view(-1, 1, 1, 1, 1) * sensing.full_level
     return torch.where(largest > 0, largest, torch.ones_like(largest))
 
 
@@ -206,7 +216,7 @@ def sense(
 
 def _sum_digital(sensing: Sensing, value: Tensor) -> Tensor:
     """Normalise and add the channels that were converted apart: (dies, segments, batch, columns)."""
-    if sensing.gain is not None and sensing.readout.linear:
+    if sensing.gain is not None and sensing.readout.scalable:
         value = value * sensing.gain
     if len(sensing.weights) == 1:
         return value.squeeze(2)  # its weight is 1
@@ -265,12 +275,9 @@ def _combine(sensing: Sensing, value: Tensor, phases: Tensor, nodes: Tensor | No
 def _with_noise(
     value: Tensor, variance: Tensor | None, own: Tensor | None, generator: torch.Generator | None
 ) -> Tensor:
-    """``value`` and one normal draw of the ``variance`` of cells (overwritten) and the front ends' ``own``."""
-    if variance is None and own is None:
+    """``value`` and one normal draw of the ``variance`` of cells and of the front ends' ``own``."""
+    total = own if variance is None else variance if own is None else variance + own
+    if total is None:
         return value
-    if variance is None:
-        deviation = own.sqrt()  # type: ignore[union-attr]
-    else:
-        deviation = (variance if own is None else variance.add_(own)).sqrt_()
     noise = torch.randn(value.shape, dtype=value.dtype, device=value.device, generator=generator)
-    return noise.mul_(deviation).add_(value)
+    return noise.mul_(total.sqrt()).add_(value)
