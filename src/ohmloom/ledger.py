@@ -13,6 +13,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar, Token
 from enum import StrEnum
+from threading import Lock
+
+from ohmloom.errors import LedgerError, message
 
 
 class Event(StrEnum):
@@ -52,6 +55,8 @@ class Ledger:
         self._token: Token[tuple[Ledger, ...]] | None = None
 
     def __enter__(self) -> Ledger:
+        if self._token is not None:
+            raise LedgerError(message("ledger", "must not be open already", "an open ledger", "Open another one."))
         self._token = _open.set((*_open.get(), self))
         return self
 
@@ -70,9 +75,10 @@ class Ledger:
 
     def add(self, owner: str, layer: str, event: Event, dies: Sequence[int], amounts: Sequence[float]) -> None:
         """Add ``amounts[i]`` events on die ``dies[i]``."""
-        bucket = self.counts.setdefault((owner, layer, event), defaultdict(float))
-        for die, amount in zip(dies, amounts, strict=True):
-            bucket[die] += float(amount)
+        with _adding:  # threads may share a ledger through a copied context
+            bucket = self.counts.setdefault((owner, layer, event), defaultdict(float))
+            for die, amount in zip(dies, amounts, strict=True):
+                bucket[die] += float(amount)
 
     def total(self, event: Event, layer: str | None = None, die: int | None = None) -> float:
         """The sum of an event over layers and dies, or of one layer or die."""
@@ -89,6 +95,7 @@ class Ledger:
                 yield layer, event, die, count
 
 
+_adding = Lock()
 _open: ContextVar[tuple[Ledger, ...]] = ContextVar("ohmloom_ledgers", default=())
 
 
