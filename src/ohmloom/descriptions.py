@@ -17,7 +17,8 @@ from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, ValidationError
 
@@ -97,7 +98,9 @@ class Preset(Description, ABC):
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigurationError(message(str(source), "must be valid TOML", error, "Mend that line.")) from None
         base = table.pop("extends", None)
-        return _merge(cls.raw(base, (*_seen, str(file))), table) if base is not None else table
+        if base is None:
+            return table
+        return _merge(cls.raw(beside(source, base), (*_seen, str(file))), table)
 
     @classmethod
     def _find(cls, source: str | Path) -> Traversable:
@@ -112,16 +115,15 @@ class Preset(Description, ABC):
         return shipped
 
     def with_parts(self, parts: tuple[Part, ...] | list[Part]) -> Self:
-        """A copy in which each given part takes the place of the field that holds its family."""
-        changes: dict[str, Any] = {}
+        """A copy in which each given part takes the place of its family's, here or in a description held here."""
+        changed = self
         for part in parts:
-            fields = [n for n in type(self).model_fields if _family_of(getattr(self, n)) is part.family()]
-            if not fields:
-                held = [n for n in type(self).model_fields if isinstance(getattr(self, n), Part)]
-                rule = f"must belong to a family that a {self.noun} has ({', '.join(held)})"
+            replaced = _with_part(changed, part)
+            if replaced is None:
+                rule = f"must belong to a family that this {self.noun} has"
                 raise ConfigurationError(message("parts", rule, type(part).__name__, "Give another part."))
-            changes[fields[0]] = part
-        return self.replace(**changes)
+            changed = replaced
+        return changed
 
 
 class Part(Description, ABC):
@@ -141,8 +143,32 @@ class Part(Description, ABC):
             Part._kinds.setdefault(cls.family(), {})[kind.default] = cls
 
 
-def _family_of(value: object) -> type[Part] | None:
-    return value.family() if isinstance(value, Part) else None
+def beside(source: str | Path, name: str) -> str:
+    """What ``name`` means in the file ``source``: a shipped preset, or a file relative to this one."""
+    return str(Path(source).resolve().parent / name) if name.endswith(".toml") else name
+
+
+Held = TypeVar("Held", bound=Description)
+
+
+def _with_part(description: Held, part: Part) -> Held | None:
+    """A copy with ``part`` in the field of its family, looked for from the outside in; None if there is none."""
+    fields = type(description).model_fields
+    for name, info in fields.items():
+        if _holds(info.annotation, part.family()):
+            return description.replace(**{name: part})
+    for name in fields:
+        value = getattr(description, name)
+        inner = _with_part(value, part) if isinstance(value, Description) else None
+        if inner is not None:
+            return description.replace(**{name: inner})
+    return None
+
+
+def _holds(annotation: Any, family: type[Part]) -> bool:
+    """True for the family, and for the family or nothing."""
+    either = annotation is family or get_origin(annotation) in (Union, UnionType, Annotated)
+    return annotation is family or (either and any(_holds(a, family) for a in get_args(annotation)))
 
 
 def _resolve(value: object, *, family: type[Part]) -> object:

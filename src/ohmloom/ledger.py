@@ -13,6 +13,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar, Token
 from enum import StrEnum
+from threading import Lock
+
+from ohmloom.errors import LedgerError, message
 
 
 class Event(StrEnum):
@@ -21,8 +24,8 @@ class Event(StrEnum):
     INFERENCE = "inferences"  # inputs of a whole network
     SAMPLE = "samples"  # vectors sent through a matrix
     ARRAY_OPERATION = "array operations"  # vectors sent through one array
-    ROW_DRIVE = "row drives"  # a row driven away from its rest level for one read
-    ROW_STEP = "row steps"  # a row held for one read, at whatever level
+    ROW_DRIVE = "row drives"  # a row driven away from its rest level for one phase
+    ROW_STEP = "row steps"  # a row held for one phase, at whatever level
     ARRAY_STEP = "array steps"  # one read of one array (its integration steps counted one by one)
     PHASE = "phases"  # an array given a new input phase
     CELL_READ = "cell reads"  # a cell contributing to one read
@@ -53,6 +56,8 @@ class Ledger:
         self._token: Token[tuple[Ledger, ...]] | None = None
 
     def __enter__(self) -> Ledger:
+        if self._token is not None:
+            raise LedgerError(message("ledger", "must not be open already", "an open ledger", "Open another one."))
         self._token = _open.set((*_open.get(), self))
         return self
 
@@ -71,9 +76,10 @@ class Ledger:
 
     def add(self, owner: str, layer: str, event: Event, dies: Sequence[int], amounts: Sequence[float]) -> None:
         """Add ``amounts[i]`` events on die ``dies[i]``."""
-        bucket = self.counts.setdefault((owner, layer, event), defaultdict(float))
-        for die, amount in zip(dies, amounts, strict=True):
-            bucket[die] += float(amount)
+        with _adding:  # threads may share a ledger through a copied context
+            bucket = self.counts.setdefault((owner, layer, event), defaultdict(float))
+            for die, amount in zip(dies, amounts, strict=True):
+                bucket[die] += float(amount)
 
     def total(self, event: Event, layer: str | None = None, die: int | None = None) -> float:
         """The sum of an event over layers and dies, or of one layer or die."""
@@ -90,6 +96,7 @@ class Ledger:
                 yield layer, event, die, count
 
 
+_adding = Lock()
 _open: ContextVar[tuple[Ledger, ...]] = ContextVar("ohmloom_ledgers", default=())
 
 

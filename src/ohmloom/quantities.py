@@ -11,6 +11,7 @@ import math
 import re
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from typing import Annotated
 
@@ -74,9 +75,9 @@ def parse(value: object, dimension: Dimension) -> float:
     if scale is None:
         unit = match.group(2) or "no unit"
         raise ValueError(f"must be {wanted}, got {value!r} ({unit}). Use {dimension.unit} with a metric prefix.")
-    # Dividing by the exact inverse rounds once, so that "40 uS" is the float nearest to 4e-5.
+    # Decimals round once, so that "0.1 uS" is the float nearest to 1e-7.
     number = float(match.group(1))
-    return number / round(1 / scale) if 0 < scale < 1 else number * scale
+    return float(Decimal(match.group(1)) * Decimal(f"{scale:.12g}")) if math.isfinite(number) else number
 
 
 def show(value: float, dimension: Dimension, digits: int = 4) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from ohmloom.chips.mapping import Mapping
-from ohmloom.descriptions import Description, Preset
+from ohmloom.descriptions import Description, Preset, beside
 from ohmloom.devices import Device
 from ohmloom.ledger import Event
 from ohmloom.quantities import Joules, Seconds, SquareMetres, Watts
@@ -80,6 +81,13 @@ class Chip(Preset):
     timing: Timing = Timing()
     components: dict[str, Component] = Field(default_factory=dict)
     basis: str = "no component energies"
+
+    @classmethod
+    def raw(cls, source: str | Path, _seen: tuple[str, ...] = ()) -> dict[str, Any]:
+        """The table of a preset or file; a device's file is looked for beside it."""
+        table = super().raw(source, _seen)
+        device = table.get("device")
+        return table | {"device": beside(source, device)} if isinstance(device, str) else table
 
     @model_validator(mode="after")
     def _fits(self) -> Chip:

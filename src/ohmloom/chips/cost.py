@@ -144,7 +144,12 @@ def _counts(ledger: Ledger, installation: Installation) -> Counts:
         remedy = "Run the hardware inside `with Ledger() as ledger:`."
         raise LedgerError(message("ledger", "must have counted something", "an empty ledger", remedy))
     names = {matrix.owner: name for name, matrix in installation.matrices.items()}
-    counts = {(names[o], event): per_die for (o, _, event), per_die in ledger.counts.items() if o in names}
+    counts: Counts = {}
+    for (owner, _, event), per_die in ledger.counts.items():  # both directions of a matrix have one owner
+        if owner in names:
+            total = counts.setdefault((names[owner], event), {})
+            for die, count in per_die.items():
+                total[die] = total.get(die, 0.0) + count
     if not counts:
         remedy = "Price it with the hardware that ran inside it."
         raise LedgerError(message("ledger", "must belong to this hardware", "other hardware's events", remedy))

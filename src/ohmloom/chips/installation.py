@@ -34,7 +34,7 @@ def need(segments: Segments, mapping: Mapping, copies: int = 1) -> Need:
     grain = encoding.layout.columns_per_output * slices
     reference = slices if encoding.layout is Layout.OFFSET_COLUMN else 0
     rows = segments.rows * encoding.layout.rows_per_input
-    return Need(segments.count, rows, segments.outputs * grain + reference, grain, copies)
+    return Need(segments.count, rows, segments.outputs * grain, grain, copies, reference)
 
 
 def install(chip: Chip, matrices: Table[str, StoredMatrix]) -> Installation:

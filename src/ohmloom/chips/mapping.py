@@ -9,11 +9,13 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ohmloom.crossbars import (
+    Affine,
     AnalogueReadout,
     Bits,
     Drive,
     Encoding,
     Layout,
+    LogicReadout,
     Readout,
     VoltageSense,
 )
@@ -26,9 +28,10 @@ class Mapping(Description):
     """How a real matrix becomes cells and line levels, y = scale · Σ_k Σ_l a_k s_l Q(d_k(x) · G_l) + correction.
 
     ``lowest`` and ``highest`` are the conductances of a slice value of 0 and 1 (absent: the device's range).
-    ``percentile`` of |W| is mapped to 1; larger weights are clipped, or programmed above ``highest`` where
-    ``overrange`` is ``extend``. ``rows`` and ``columns`` are the largest array (absent: any size); ``inputs`` limits
-    the inputs of one array further. ``bias`` is added digitally or held in extra rows driven at full level.
+    ``percentile`` of |W| is mapped to 1; larger weights are clipped, or programmed above ``highest``, as far as the
+    device goes, where ``overrange`` is ``extend``. ``rows`` and ``columns`` are the largest array (absent: any size);
+    ``inputs`` limits the inputs of one array further. ``bias`` is added digitally or held in extra rows driven at full
+    level.
     ``normalise`` multiplies voltage-sensed columns by the column sums of the *targets*, which is all that the digital
     side knows before calibration.
     """
@@ -53,21 +56,25 @@ class Mapping(Description):
             self._check_analogue(self.readout)
         elif not self.encoding.binary:
             raise ValueError("logic needs one stored bit per cell, got another encoding. Use bits with layout single.")
-        elif self.drive.input_bits is None:
+        elif self.drive.digits is None:
             raise ValueError("logic needs bits as inputs, got analogue levels. Choose a bit-serial drive.")
+        elif isinstance(self.readout, LogicReadout) and self.readout.operation == "xor" and self.drive.digits[0] < 0:
+            raise ValueError("xor compares bits 0 and 1, got signed levels. Choose unsigned or two's-complement bits.")
         return self
 
     def _check_analogue(self, readout: AnalogueReadout) -> None:
-        together = self.encoding.channels == 1 or self.encoding.sums_channels
+        channels, conversions = self.encoding.channels, self.encoding.conversions
         if isinstance(readout.front_end, VoltageSense):
-            if self.encoding.channels > 1 and together and readout.linear:
+            if conversions < channels and readout.linear:
                 raise ValueError("voltage-sensed columns are normalised apart, got an analogue sum. Sum digitally.")
             if len(self.encoding.layout.signs) == 1:
                 raise ValueError(f"voltage sensing needs pairs, got layout {self.encoding.layout}. Use pair-rows.")
-        if not readout.linear and not together:
+        if not readout.linear and conversions > 1:
             raise ValueError("a non-linear converter comes after all sums, got digital sums. Sum slices analogue.")
         if not readout.linear and readout.phase_sum == "digital" and len(self.drive.significance) > 1:
             raise ValueError("a non-linear converter comes after all phases, got digital. Set phase_sum = analogue.")
+        if not readout.linear and isinstance(self.drive, Affine):
+            raise ValueError("an affine drive's offset is added digitally, got a non-linear converter. Change either.")
         if isinstance(self.encoding, Bits) and self.encoding.sign_slice:
             raise ValueError("a sign slice is not linear, got an analogue read-out. Use logic, or a pair.")
 

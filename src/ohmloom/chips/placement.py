@@ -46,9 +46,10 @@ class Need:
 
     segments: int
     rows: int
-    columns: int
+    columns: int  # without the reference columns
     grain: int = 1  # columns that must stay together (slices and pairs of one output)
     copies: int = 1
+    reference: int = 0  # columns that every part repeats
 
 
 @dataclass(frozen=True)
@@ -91,18 +92,19 @@ def place(needs: Mapping[str, Need], cores: int, rows: int, columns: int) -> Pla
 
 
 def _rectangles(name: str, need: Need, rows: int, columns: int) -> list[Block]:
-    if need.rows > rows or need.grain > columns:
+    smallest = need.grain + need.reference
+    if need.rows > rows or smallest > columns:
         rule = f"a part must fit a core of {rows} x {columns} cells"
-        given = f"{need.rows} rows x {need.grain} columns"
+        given = f"{need.rows} rows x {smallest} columns"
         raise PlacementError(message(name, rule, given, "Split it further, or use larger cores."))
     outputs = need.columns // need.grain
-    parts = -(-outputs // (columns // need.grain))
+    parts = -(-outputs // ((columns - need.reference) // need.grain))
     size = -(-outputs // parts)
     blocks = []
     for copy in range(need.copies):
         for segment in range(need.segments):
             for part in range(parts):
-                width = (min((part + 1) * size, outputs) - part * size) * need.grain
+                width = (min((part + 1) * size, outputs) - part * size) * need.grain + need.reference
                 blocks.append(Block(name, segment, part, copy, -1, 0, need.rows, 0, width))
     return blocks
 

@@ -6,6 +6,7 @@ one segment and then its bias rows, near-equal parts padded with rows that do no
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -46,15 +47,18 @@ class Segments:
         """(..., segments, rows, columns) → (..., inputs, columns), without bias rows and padding."""
         return held[..., : self.length, :].flatten(-3, -2)[..., : self.inputs, :]
 
-    def spread(self, x: Tensor, constant: Tensor | float) -> Tensor:
-        """(..., inputs) → (..., segments, rows) with ``constant`` on the bias rows."""
+    def spread(self, levels: Tensor) -> Tensor:
+        """(..., inputs) → (..., segments, rows); zero on rows that do not exist.
+
+        With bias rows one more level, the last one, is that of all of them.
+        """
         missing = self.count * self.length - self.inputs
-        x = pad(x, (0, missing)) if missing else x
-        x = x.unflatten(-1, (self.count, self.length))
+        own = levels[..., : self.inputs]
+        parts = (pad(own, (0, missing)) if missing else own).unflatten(-1, (self.count, self.length))
         if self.bias_rows == 0:
-            return x
-        ones = torch.as_tensor(constant, dtype=x.dtype, device=x.device).expand(*x.shape[:-1], self.bias_rows)
-        return torch.cat([x, ones], dim=-1)
+            return parts
+        bias = levels[..., None, self.inputs :].expand(*parts.shape[:-1], self.bias_rows)
+        return torch.cat([parts, bias], dim=-1)
 
     @property
     def present(self) -> Tensor:
@@ -71,7 +75,7 @@ def cut(inputs: int, outputs: int, capacity: int | None, bias: float = 0.0) -> S
     """
     count = 1
     while True:
-        rows = -(-int(1e6 * bias) // int(1e6 * count)) if bias > 0 else 0
+        rows = max(math.ceil(bias / count - 1e-6), 1) if bias > 0 else 0
         segments = Segments(inputs, outputs, count, rows)
         if capacity is None or segments.rows <= capacity:
             return segments

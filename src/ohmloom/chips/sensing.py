@@ -24,13 +24,12 @@ def compile_matrix(matrix: StoredMatrix, conductance: Tensor, held: tuple[Tensor
     """
     readout, encoding, noise = matrix.mapping.readout, matrix.mapping.encoding, matrix.device.read_noise
     assert isinstance(readout, AnalogueReadout)
-    variance = None
-    if not noise.quiet:
-        variance = noise.variance(conductance, readout.integration) * matrix.segments.present.to(conductance)
+    present = matrix.segments.present.to(conductance)
+    variance = None if noise.quiet else noise.variance(conductance, readout.integration) * present
     if held is not None and variance is not None:
         share, generator = held
         frozen = torch.randn(conductance.shape, dtype=conductance.dtype, device=conductance.device, generator=generator)
-        conductance = (conductance + (share * variance).sqrt() * frozen).clamp(min=0)
+        conductance = conductance + (share * variance).sqrt() * frozen
         variance = variance * (1 - share)
     lines = gather(conductance, variance, encoding, matrix.unit)
     nominal = (
@@ -38,8 +37,11 @@ def compile_matrix(matrix: StoredMatrix, conductance: Tensor, held: tuple[Tensor
         if matrix.targets is None
         else gather(matrix.targets.unsqueeze(0).to(conductance), None, encoding, matrix.unit)
     )
-    current = matrix.unit * abs(matrix.mapping.voltage)
-    sensing = compile_sensing(readout, encoding, lines, nominal, matrix.errors(), current)
+    voltage = abs(matrix.mapping.voltage)
+    sensing = compile_sensing(readout, encoding, lines, nominal, matrix.errors(), matrix.unit * voltage)
+    if not matrix.device.conduction.ohmic and voltage > 0:
+        largest = float(matrix.device.conduction.effective_voltage(torch.tensor(voltage, dtype=torch.float64)))
+        sensing = sensing._replace(full_level=largest / voltage)
     if sensing.gain is not None and not matrix.mapping.normalise:
         known = sensing.gain
         mean = known.sum(dim=(1, 2, 3, 4), keepdim=True) / (known > 0).sum(dim=(1, 2, 3, 4), keepdim=True)
@@ -65,9 +67,8 @@ def column_errors(matrix: StoredMatrix) -> ColumnErrors | None:
     readout, encoding = matrix.mapping.readout, matrix.mapping.encoding
     if not isinstance(readout, AnalogueReadout):
         return None
-    channels = 1 if encoding.sums_channels else encoding.channels
     reference = encoding.layout is Layout.OFFSET_COLUMN and encoding.pair_sum == "digital"
-    shape = (matrix.segments.count, channels, 1, matrix.segments.outputs + reference)
+    shape = (matrix.segments.count, encoding.conversions, 1, matrix.segments.outputs + reference)
     drawn = [
         readout.converter.column_errors(shape, matrix.streams.generator("converters", die))
         for die in range(matrix.dies)
@@ -84,15 +85,21 @@ def effective_matrix(matrix: StoredMatrix) -> Tensor:
     encoding, scale = matrix.mapping.encoding, matrix.scale
     if isinstance(matrix.mapping.readout, LogicReadout):
         return (stored_weights(matrix, None).transpose(-1, -2) * scale / weight_steps(encoding)).to(scale)
+    return matrix.segments.unfold(held_matrix(matrix)).transpose(-1, -2)
+
+
+def held_matrix(matrix: StoredMatrix) -> Tensor:
+    """The same with its bias rows, as an analogue read-out sees it: (dies, segments, rows, columns)."""
+    encoding, scale = matrix.mapping.encoding, matrix.scale
     sensing = matrix.sensing()
     rows = matrix.segments.rows
     ones = torch.eye(rows, dtype=scale.dtype, device=scale.device).expand(1, 1, matrix.segments.count, -1, -1)
     value = sensing.readout.front_end.mean(ones, sensing.lines).squeeze(0)
     value = value if sensing.gain is None else value * sensing.gain
-    value = torch.einsum("q,dsqbc->dsbc", sensing.weights, value)
+    value = torch.einsum("q,dsqbc->dsbc", sensing.channel_weights, value)
     if encoding.layout is Layout.OFFSET_COLUMN:
         value = value[..., :-1] - value[..., -1:]
     value = value - sum(encoding.significance) * encoding.pedestal(matrix.low, matrix.high) / matrix.unit
     if matrix.calibration.slope is not None:
         value = value * matrix.calibration.slope
-    return matrix.segments.unfold(value).transpose(-1, -2) * scale
+    return value * scale

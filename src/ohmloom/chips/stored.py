@@ -16,7 +16,7 @@ from torch import Tensor
 from ohmloom.chips.logic import logic_product
 from ohmloom.chips.mapping import Mapping
 from ohmloom.chips.segments import Segments, cut
-from ohmloom.chips.sensing import SPAN, column_errors, compile_matrix, effective_matrix, select_dies
+from ohmloom.chips.sensing import SPAN, column_errors, compile_matrix, effective_matrix, held_matrix, select_dies
 from ohmloom.chips.tally import record_product
 from ohmloom.crossbars import Driven, Layout, LogicReadout, Sensing, sense
 from ohmloom.crossbars.converters import ColumnErrors
@@ -65,6 +65,7 @@ class StoredMatrix:
     written: Written | None = None
     name: str = "matrix"
     owner: str = field(default_factory=lambda: f"matrix-{next(_tokens)}")
+    bias_level: Tensor | None = None  # the number that the bias rows stand for
     key: Tensor | None = None  # bits XORed on stored bits: (slices, segments, rows, columns)
     calibration: Calibration = field(default_factory=Calibration)
     clips: Clips = field(default_factory=Clips)
@@ -74,6 +75,17 @@ class StoredMatrix:
     _cache: dict[str, object] = field(default_factory=dict, repr=False)
     _reads: torch.Generator | None = field(default=None, repr=False)
     _other: StoredMatrix | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.mapping.readout.linear:
+            return
+        rule = "a non-linear converter needs all inputs in one array and no pedestal"
+        if self.segments.count > 1:
+            remedy = "Use larger arrays, or a linear converter."
+            raise ConfigurationError(message(f"{self.name}.converter", rule, f"{self.segments.count} arrays", remedy))
+        if self.mapping.encoding.pedestal(self.low, self.high):
+            remedy = "Use a pair or an offset column, or a linear converter."
+            raise ConfigurationError(message(f"{self.name}.converter", rule, self.mapping.encoding.layout, remedy))
 
     # --- what it is -------------------------------------------------------------------------------------------------
 
@@ -121,7 +133,8 @@ class StoredMatrix:
     @property
     def cell_count(self) -> int:
         """Cells of one die."""
-        slices, signs, _, _, columns = self.cells.written.shape[1:]
+        slices, signs = self.cells.written.shape[1:3]
+        columns = self.segments.outputs + (self.mapping.encoding.layout is Layout.OFFSET_COLUMN)
         return int(self.segments.present.sum()) * slices * signs * columns
 
     def _aged(self) -> Tensor:
@@ -147,7 +160,9 @@ class StoredMatrix:
             raise ConfigurationError(message("age", "must be a time since programming", elapsed, "Give seconds >= 0."))
         corner = Cells(*(leaf[..., :1, :1] for leaf in self.cells))
         cell_conductance(self.device, corner, elapsed, extrapolate=extrapolate)  # refuses before anything changes
-        self.elapsed, self.extrapolate = elapsed, extrapolate
+        for side in (self, self._other):
+            if side is not None:
+                side.elapsed, side.extrapolate = elapsed, extrapolate
         self.refresh()
 
     def refresh(self) -> None:
@@ -213,10 +228,12 @@ class StoredMatrix:
     def drive(self, x: Tensor) -> tuple[Driven, Tensor]:
         """Codes of ``x`` (dies or 1, batch, in), and the levels they put on rows after the cells' conduction law:
         (phases, dies or 1, segments, batch, rows)."""
-        limit = self.calibration.limit
-        spread = self.segments.spread(x, 0.0 if limit is None else limit)  # (dies, batch, segments, rows)
-        driven = self.mapping.drive.encode(spread.flatten(-2), limit)
-        levels = driven.levels.unflatten(-1, spread.shape[-2:]).transpose(2, 3)
+        if self.segments.bias_rows:
+            assert self.bias_level is not None
+            x = torch.cat([x, self.bias_level.to(x).expand(*x.shape[:-1], 1)], dim=-1)
+        driven = self.mapping.drive.encode(x, self.calibration.limit)
+        spread = self.segments.spread(driven.levels)  # (phases, dies, batch, segments, rows)
+        driven, levels = driven._replace(levels=spread.flatten(-2)), spread.transpose(2, 3)
         if not self.device.conduction.ohmic:
             levels = self.device.conduction.effective_voltage(levels * self.mapping.voltage) / self.mapping.voltage
         return driven, levels
@@ -258,8 +275,8 @@ class StoredMatrix:
         self._cache.pop("row_sums", None)
 
     def row_sums(self) -> Tensor:
-        """Σ_i W_ij of the real matrix, which an affine drive's offset multiplies: (dies, out)."""
-        return self._cached("row_sums", lambda: self.effective().sum(-1))
+        """Σ_i W_ij over all rows, those of the bias too, which an affine drive's offset multiplies: (dies, out)."""
+        return self._cached("row_sums", lambda: (held_matrix(self) * self.segments.present.to(self.scale)).sum((1, 2)))
 
     def errors(self) -> ColumnErrors | None:
         """Static errors of the converters, drawn once per die and column."""
@@ -291,7 +308,7 @@ def _analogue_product(matrix: StoredMatrix, x: Tensor, generator: torch.Generato
     _count_clips(matrix.clips, driven.clipped, 0, 0)
     calibration, readout = matrix.calibration, matrix.mapping.readout
     if not readout.linear:
-        return sums.squeeze(1)
+        return sums.squeeze(1) * (matrix.scale * driven.scale if readout.scalable else 1.0)
     if calibration.slope is not None and calibration.offset is not None:
         sums = sums * calibration.slope[dies] + calibration.offset[dies]
     value = sums.sum(1) * (matrix.scale * driven.scale)

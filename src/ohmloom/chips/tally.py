@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ohmloom.crossbars import Sensing
+from ohmloom.crossbars import Layout, Sensing
 from ohmloom.ledger import Event, record
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ def record_product(
     arrays, parts = matrix.arrays, matrix.parts
     per_input = encoding.layout.rows_per_input
     rows = int(segments.present.sum()) * per_input * parts
-    channels = 1 if encoding.sums_channels else encoding.channels
-    converted = segments.count * channels * segments.outputs * conversions * batch
+    channels = encoding.conversions
+    reference = encoding.layout is Layout.OFFSET_COLUMN and encoding.pair_sum == "digital"
+    converted = segments.count * channels * (segments.outputs + reference * parts) * conversions * batch
     driven = torch.count_nonzero(levels.transpose(0, 1).flatten(1), dim=1).tolist()
     joule = matrix.unit * matrix.mapping.voltage**2 * readout.integration
     energy = (readout.front_end.cell_energy(levels, reads, sensing.lines).sum(1) * joule).tolist()

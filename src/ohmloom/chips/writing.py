@@ -11,7 +11,7 @@ from ohmloom.chips.mapping import Mapping
 from ohmloom.chips.segments import Segments, cut
 from ohmloom.chips.stored import StoredMatrix
 from ohmloom.chips.tally import record_pulses
-from ohmloom.crossbars import AnalogueReadout, Layout, VoltageSense
+from ohmloom.crossbars import AnalogueReadout, Layout, LogicReadout, VoltageSense
 from ohmloom.devices import Cells, Device, Written
 from ohmloom.devices import form as form_cells
 from ohmloom.devices import program as write_cells
@@ -53,9 +53,11 @@ def store(
     ]
     cells = Cells(*(torch.stack(leaves) for leaves in zip(*(w.cells for w, _ in written), strict=True)))
     report = Written(cells, torch.stack([w.read_back for w, _ in written]), torch.stack([w.failed for w, _ in written]))
-    stored = StoredMatrix(mapping, device, streams, segments, cells, scale, written[0][1], report, name, key=held_key)
-    if limit is not None:
-        stored.calibration.limit = torch.as_tensor(limit).to(weights)
+    level = None if limit is None else torch.as_tensor(limit).to(weights)
+    stored = StoredMatrix(
+        mapping, device, streams, segments, cells, scale, written[0][1], report, name, bias_level=level, key=held_key
+    )
+    stored.calibration.limit = level
     if open_ledgers():
         record_pulses(stored, cells.pulses.flatten(1).sum(1), range(dies))
     return stored
@@ -86,14 +88,17 @@ def form(
     columns = segments.outputs + (layout is Layout.OFFSET_COLUMN)
     held = (len(mapping.encoding.significance), segments.count, len(layout.signs), segments.rows, columns)
     wanted = segments.present.unsqueeze(1).expand(held)
-    formed = [
+    fresh = [
         form_cells(
             device, held, streams.generator("forming", die), voltage=voltage, one_of_pair=one_of_pair, wanted=wanted
         )
         for die in range(dies)
     ]
-    cells = Cells(*(torch.stack(leaves).transpose(2, 3).contiguous() for leaves in zip(*formed, strict=True)))
-    return StoredMatrix(mapping, device, streams, segments, cells, cells.written.new_ones(()), None, None, name)
+    cells = Cells(*(torch.stack(leaves).transpose(2, 3).contiguous() for leaves in zip(*fresh, strict=True)))
+    formed = StoredMatrix(mapping, device, streams, segments, cells, cells.written.new_ones(()), None, None, name)
+    if open_ledgers():
+        record_pulses(formed, cells.pulses.flatten(1).sum(1), range(dies))
+    return formed
 
 
 def switch(matrix: StoredMatrix, keep: Tensor, streams: Streams) -> Tensor:
@@ -141,7 +146,7 @@ def _write(
         cells = encoding.targets(value, low, high)
         if encoding.layout is Layout.OFFSET_COLUMN:
             cells = torch.cat([cells, encoding.targets(torch.zeros_like(value[..., :1]), low, high)], dim=-1)
-        return cells * wanted
+        return cells.clamp(max=device.g_max) * wanted
 
     def write(goal: Tensor) -> Written:
         return write_cells(device, goal, generator, wanted=wanted.expand(goal.shape))
@@ -206,6 +211,8 @@ def _held_key(key: Tensor, segments: Segments, mapping: Mapping) -> Tensor:
 def _check_weights(weights: Tensor, bias: Tensor | None, mapping: Mapping, device: Device, name: str) -> None:
     if weights.dim() != 2 or 0 in weights.shape:
         raise ShapeError(message(f"{name}.weights", "must be (out, in)", tuple(weights.shape), "Flatten to a matrix."))
+    if bias is not None and isinstance(mapping.readout, LogicReadout):
+        raise ConfigurationError(message("bias", "logic has no bias rows", mapping.bias, "Keep the bias digital."))
     for what, values in (("weights", weights), ("bias", bias)):
         if values is not None and not bool(torch.isfinite(values).all()):
             count = int((~torch.isfinite(values)).sum())

@@ -58,6 +58,11 @@ class Converter(Part, ABC):
         """The same converter stopped ``less`` bits early, for a group of fewer phases."""
         return self if less == 0 or self.output_bits is None else self.replace(bits=self.output_bits - less)
 
+    @property
+    def scalable(self) -> bool:
+        """True if what a code stands for scales with the sensed value, so that digital scales may follow."""
+        return self.linear
+
     @abstractmethod
     def convert(self, value: Tensor, full_range: Tensor, generator: torch.Generator | None) -> Converted:
         """Codes of ``value`` as values; may overwrite it. ``full_range`` broadcasts against it."""
@@ -154,14 +159,20 @@ class ChargeDecrement(Converter):
     def linear(self) -> bool:
         return self.activation == "linear"
 
+    @property
+    def scalable(self) -> bool:
+        return self.activation in ("linear", "relu")
+
     def convert(self, value: Tensor, full_range: Tensor, generator: torch.Generator | None) -> Converted:
         if self.activation in ("tanh", "sigmoid"):
             return self._curved(value / full_range * self.reach)
         step = full_range / self.steps
         code = torch.floor((value / step).abs() + 0.5)
         count = code.clamp(max=self.steps)
-        sign = value.sign() if self.activation == "linear" else (value > 0).to(value)
-        return Converted(count * sign * step, count.ne(code).mul(sign != 0).sum(), self.counted(count) * sign.abs())
+        if self.activation == "linear":
+            return Converted(count * value.sign() * step, count.ne(code).sum(), self.counted(count))
+        kept = (value > 0).to(value)
+        return Converted(count * kept * step, (count.ne(code) & (value > 0)).sum(), self.counted(count) * kept)
 
     def counted(self, count: Tensor) -> Tensor:
         """Decrements done with early stop: one more than the code, to see the sign flip, but never more than N."""

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from typing import Literal, NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from ohmloom.descriptions import Part
@@ -48,6 +48,11 @@ class Drive(Part, ABC):
     @abstractmethod
     def input_bits(self) -> int | None:
         """Bits of an input code, sign included; None for analogue levels."""
+
+    @property
+    @abstractmethod
+    def digits(self) -> tuple[float, ...] | None:
+        """The levels that one phase can have, None where they are analogue."""
 
     @abstractmethod
     def encode(self, x: Tensor, limit: Tensor | float | None = None) -> Driven:
@@ -97,6 +102,10 @@ class Amplitude(Drive):
     negative: bool = True
 
     @property
+    def digits(self) -> tuple[float, ...] | None:
+        return None
+
+    @property
     def significance(self) -> tuple[float, ...]:
         return (1.0,)
 
@@ -121,12 +130,23 @@ class BitSerial(Drive):
 
     ``code`` is ``signed`` (sign-magnitude: bits - 1 ternary phases), ``unsigned`` (bits binary phases),
     ``two-phase`` (unsigned numbers as bipolar phases ±1 and one all-ones phase: u = (Σ 2^k c_k + 2^n - 1)/2, which
-    NeuRRAM uses so that every row is driven in every phase) or ``twos-complement`` (the top phase counts -2^(bits-1)).
+    NeuRRAM uses so that every row is driven in every phase) or ``twos-complement`` (the top phase counts -2^(bits-1),
+    which reaches one step further below zero than above).
     """
 
     kind: Literal["bit-serial"] = "bit-serial"
     bits: int = Field(ge=1, le=16)
     code: Literal["signed", "unsigned", "two-phase", "twos-complement"] = "signed"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> BitSerial:
+        if self.code == "twos-complement" and self.bits < 2:
+            raise ValueError(f"twos-complement needs at least 2 bits, got {self.bits}. Set bits >= 2.")
+        return self
+
+    @property
+    def digits(self) -> tuple[float, ...]:
+        return {"signed": (-1.0, 0.0, 1.0), "two-phase": (-1.0, 1.0)}.get(self.code, (0.0, 1.0))
 
     @property
     def magnitude_bits(self) -> int:
@@ -153,8 +173,9 @@ class BitSerial(Drive):
         return self.code != "two-phase"
 
     def encode(self, x: Tensor, limit: Tensor | float | None = None) -> Driven:
-        fraction, limit, clipped = _limited(x, limit, -1.0 if self.signed else 0.0)
         steps = 2**self.magnitude_bits - 1
+        lowest = {"signed": -1.0, "twos-complement": -(steps + 1) / steps}.get(self.code, 0.0)
+        fraction, limit, clipped = _limited(x, limit, lowest)
         code = (fraction * steps).round_()
         scale = limit / steps
         if self.code == "signed":
@@ -179,6 +200,10 @@ class Affine(Drive):
     bits: int = Field(default=4, ge=1, le=16)
 
     @property
+    def digits(self) -> tuple[float, ...]:
+        return (0.0, 1.0)
+
+    @property
     def significance(self) -> tuple[float, ...]:
         return tuple(float(2**k) for k in range(self.bits))
 
@@ -199,6 +224,10 @@ class Pulses(Drive):
 
     kind: Literal["pulses"] = "pulses"
     code: Literal["binary", "bipolar"] = "binary"
+
+    @property
+    def digits(self) -> tuple[float, ...]:
+        return (-1.0, 0.0, 1.0) if self.signed else (0.0, 1.0)
 
     @property
     def significance(self) -> tuple[float, ...]:

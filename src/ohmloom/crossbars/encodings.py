@@ -85,10 +85,20 @@ class Encoding(Part, ABC):
         return len(self.significance) * self.layout.columns_per_output
 
     @property
-    def sums_channels(self) -> bool:
-        """True if all slices and pairs are added before the converter."""
-        slices = self.slice_sum == "analogue" or len(self.significance) == 1
-        return slices and (self.pair_sum == "analogue" or self.layout is not Layout.PAIR_COLUMNS)
+    def slices_meet(self) -> bool:
+        """True if slices are added before the converter."""
+        return self.slice_sum == "analogue" or len(self.significance) == 1
+
+    @property
+    def pairs_meet(self) -> bool:
+        """True if the columns of a pair are subtracted before the converter."""
+        return self.pair_sum == "analogue" or self.layout.columns_per_output == 1
+
+    @property
+    def conversions(self) -> int:
+        """Values that are converted apart for one output."""
+        slices = 1 if self.slices_meet else len(self.significance)
+        return slices * (1 if self.pairs_meet else self.layout.columns_per_output)
 
     @property
     def centred(self) -> bool:
@@ -259,11 +269,10 @@ class Bits(Encoding):
         return (nearest.clamp(0, levels) * 2 / levels) - 1
 
     def _magnitude(self, magnitude: Tensor, index: int) -> Tensor:
-        """The digit of a non-negative residue: greedy from the top, the last one rounded."""
+        """The digit of a non-negative residue: that of its nearest integer code (exact in float32 up to 16 bits)."""
         sizes = self._digit_bits
         levels = 2 ** sizes[index] - 1
-        exact = magnitude * self.steps / 2.0 ** sum(sizes[index + 1 :])
-        whole = torch.round(exact) if index == len(sizes) - 1 else torch.floor(exact + 1e-6)
+        whole = torch.floor(torch.round(magnitude * self.steps) / 2.0 ** sum(sizes[index + 1 :]))
         return whole.clamp(0, levels) / levels
 
     def values(self, weights: Tensor) -> Tensor:

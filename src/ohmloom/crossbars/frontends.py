@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from ohmloom.crossbars.lines import Lines
@@ -90,6 +90,13 @@ class VoltageSense(FrontEnd):
     """
 
     kind: Literal["voltage"] = "voltage"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> VoltageSense:
+        if self.saturation is not None:
+            rule = "an open column settles between its rows and cannot saturate"
+            raise ValueError(f"{rule}, got saturation {self.saturation} A. Leave it out.")
+        return self
 
     def mean(self, levels: Tensor, lines: Lines) -> Tensor:
         return (_per_channel(levels) @ lines.signed).div_(_positive(lines.total))

@@ -27,12 +27,11 @@ class Lines(NamedTuple):
     signed_variance: Tensor | None  # the same with the signs of the pair
     row_total: Tensor  # (dies, segments, rows): conductance on the row, all cells that it drives
 
-    def squeeze(self, weights: Tensor) -> Lines:
-        """All channels added on one analogue node with ``weights`` (channels,): for front ends linear in the lines."""
-        square = weights.square()
-        variance = None if self.variance is None else torch.einsum("q,dsqrc->dsrc", square, self.variance).unsqueeze(2)
-        signed = torch.einsum("q,dsqrc->dsrc", weights, self.signed).unsqueeze(2)
-        return Lines(signed, self.total.sum(2, keepdim=True), variance, None, self.row_total)
+    def joined(self, weights: Tensor) -> Lines:
+        """Channels added on analogue nodes with ``weights`` (nodes, channels): for front ends linear in the lines."""
+        signed, total = _join(weights, self.signed), _join((weights != 0).to(weights), self.total)
+        variance = None if self.variance is None else _join(weights.square(), self.variance)
+        return Lines(signed, total, variance, None, self.row_total)
 
     @property
     def column_variance(self) -> Tensor:
@@ -60,8 +59,21 @@ def gather(conductance: Tensor, variance: Tensor | None, encoding: Encoding, uni
     return Lines(signed.contiguous(), total.sum(-2, keepdim=True), both, difference, row_total)
 
 
-def channel_weights(encoding: Encoding, like: Tensor) -> tuple[Tensor, int]:
-    """(slices, sensed signs): the weight of each channel in w = Σ_l s_l v_l, and how many signs are sensed apart."""
-    significance = like.new_tensor(encoding.significance)
+def meeting(encoding: Encoding, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Where channels meet in w = Σ_l s_l v_l: the weights of the analogue nodes (conversions, channels), and those of
+    their codes in the digital sum (conversions,)."""
     sensed = (1.0,) if encoding.layout is Layout.PAIR_ROWS else encoding.layout.signs
-    return significance.unsqueeze(1) * like.new_tensor(sensed), len(sensed)
+    before_slices, after_slices = _place(like.new_tensor(encoding.significance), encoding.slices_meet)
+    before_pairs, after_pairs = _place(like.new_tensor(sensed), encoding.pairs_meet)
+    return torch.kron(before_slices, before_pairs), torch.kron(after_slices, after_pairs)
+
+
+def _place(weights: Tensor, together: bool) -> tuple[Tensor, Tensor]:
+    """The sum with ``weights`` put before the converter, or after it."""
+    if together:
+        return weights.unsqueeze(0), weights.new_ones(1)
+    return torch.eye(len(weights)).to(weights), weights
+
+
+def _join(weights: Tensor, lines: Tensor) -> Tensor:
+    return torch.einsum("oq,dsqrc->dsorc", weights, lines)

@@ -17,7 +17,7 @@ from torch import Tensor
 from ohmloom.crossbars.converters import ColumnErrors, Converter, NoConverter
 from ohmloom.crossbars.encodings import Encoding, Layout
 from ohmloom.crossbars.frontends import CurrentSense, FrontEnd
-from ohmloom.crossbars.lines import Lines, channel_weights
+from ohmloom.crossbars.lines import Lines, meeting
 from ohmloom.descriptions import Choice, Part
 from ohmloom.quantities import Seconds
 
@@ -36,6 +36,11 @@ class Readout(Part, ABC):
     def linear(self) -> bool:
         """True if partial sums of several arrays may be added."""
         return True
+
+    @property
+    def scalable(self) -> bool:
+        """True if digital scales may follow."""
+        return self.linear
 
 
 class LogicReadout(Readout):
@@ -79,6 +84,10 @@ class AnalogueReadout(Readout):
     def linear(self) -> bool:
         return self.converter.linear
 
+    @property
+    def scalable(self) -> bool:
+        return self.converter.scalable
+
     def groups(self, phases: int) -> list[tuple[slice, AnalogueReadout]]:
         """Which phases are converted together, and the read-out of each group.
 
@@ -109,11 +118,13 @@ class Sensing(NamedTuple):
     readout: AnalogueReadout
     encoding: Encoding
     lines: Lines
-    weights: Tensor  # (channels,) s_l · sign
+    nodes: Tensor | None  # (conversions, channels): analogue sums of channels; None where each channel is converted
+    weights: Tensor  # (conversions,): of the codes in w
     gain: Tensor | None  # (dies, segments, channels, 1, columns): known normalisation, applied digitally
     errors: ColumnErrors | None  # broadcastable to (dies, segments, channels, 1, columns)
     saturation: float | None  # of |read|, in units of a value of 1 at full drive
-    merged: bool  # channels already added in the lines
+    own_noise: Tensor | None  # (conversions, 1, 1): variance of one read from the front ends of all columns that meet
+    full_level: float = 1.0  # the largest |level|, after the cells' conduction law
 
     @property
     def path(self) -> str:
@@ -121,6 +132,11 @@ class Sensing(NamedTuple):
         phases = "one product" if self.merges_phases else "one product per phase"
         channels = self.lines.signed.shape[2]
         return phases + ("" if channels == 1 else f" and channel ({channels} channels)")
+
+    @property
+    def channel_weights(self) -> Tensor:
+        """(channels,): of each channel in w, wherever it meets the others."""
+        return self.weights if self.nodes is None else self.weights @ self.nodes
 
     @property
     def merges_phases(self) -> bool:
@@ -143,16 +159,16 @@ def compile_sensing(
     ``nominal`` are the lines of the targets, whose column sums the digital side knows; ``unit_current`` is the
     current of a value of 1 at full drive, in amperes.
     """
-    table, _ = channel_weights(encoding, lines.signed)
-    limit = readout.front_end.saturation
-    sensing = Sensing(
-        readout, encoding, lines, table.flatten(), readout.front_end.gain(nominal), errors,
-        None if limit is None else limit / unit_current, False,
-    )  # fmt: skip
-    mergeable = sensing.encoding.sums_channels and sensing.saturation is None and readout.front_end.merges_phases
-    if mergeable and len(sensing.weights) > 1:
-        return sensing._replace(lines=lines.squeeze(sensing.weights), weights=table.new_ones(1), merged=True)
-    return sensing
+    front = readout.front_end
+    nodes, weights = meeting(encoding, lines.signed)
+    own_noise = nodes.square().sum(1).view(-1, 1, 1) * front.noise**2 if front.noise > 0 else None
+    saturation = None if front.saturation is None else front.saturation / unit_current
+    apart = bool(torch.equal(nodes, torch.eye(len(nodes)).to(nodes)))
+    if not apart and saturation is None and front.merges_phases:
+        lines, apart = lines.joined(nodes), True
+    return Sensing(
+        readout, encoding, lines, None if apart else nodes, weights, front.gain(nominal), errors, saturation, own_noise
+    )
 
 
 def default_range(sensing: Sensing, significance: Tensor) -> Tensor:
@@ -160,11 +176,11 @@ def default_range(sensing: Sensing, significance: Tensor) -> Tensor:
     bound = sensing.readout.front_end.bound(sensing.lines)
     if sensing.encoding.layout is Layout.OFFSET_COLUMN and sensing.encoding.pair_sum == "analogue":
         bound = bound[..., :-1] + bound[..., -1:]
-    if sensing.encoding.sums_channels:
-        bound = torch.einsum("q,dsqoc->dsoc", sensing.weights.abs(), bound).unsqueeze(2)
+    if sensing.nodes is not None:
+        bound = torch.einsum("oq,dsqxc->dsoxc", sensing.nodes.abs(), bound)
     if sensing.readout.phase_sum == "analogue":
         bound = bound * significance.abs().sum()
-    largest = bound.flatten(1).amax(1).view(-1, 1, 1, 1, 1)
+    largest = bound.flatten(1).amax(1).view(-1, 1, 1, 1, 1) * sensing.full_level
     return torch.where(largest > 0, largest, torch.ones_like(largest))
 
 
@@ -200,53 +216,68 @@ def sense(
 
 def _sum_digital(sensing: Sensing, value: Tensor) -> Tensor:
     """Normalise and add the channels that were converted apart: (dies, segments, batch, columns)."""
-    if sensing.gain is not None and sensing.readout.linear:
+    if sensing.gain is not None and sensing.readout.scalable:
         value = value * sensing.gain
-    if value.shape[2] == 1:
-        weight = 1.0 if sensing.encoding.sums_channels else float(sensing.weights[0])
-        return value.squeeze(2) if weight == 1.0 else value.squeeze(2) * weight
+    if len(sensing.weights) == 1:
+        return value.squeeze(2)  # its weight is 1
     return torch.einsum("q,dsqbc->dsbc", sensing.weights, value)
 
 
 def _read_lines(
     sensing: Sensing, levels: Tensor, significance: Tensor, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor | int]:
-    """The analogue side: (phases, dies, segments, channels, batch, columns), phases and channels that meet before the
-    converter already added; and how many reads saturated."""
-    front, lines = sensing.readout.front_end, sensing.lines
-    analogue = sensing.readout.phase_sum == "analogue"
-    reads = significance.abs() if analogue else torch.ones_like(significance)
-    spread = significance.square() / reads  # a phase read n times and added has n times the variance of one read
+    """The analogue side: (phases, dies, segments, conversions, batch, columns), phases and channels that meet before
+    the converter already added; and how many reads saturated."""
+    if sensing.saturation is not None:
+        return _read_saturating(sensing, levels, significance, sensing.saturation, generator)
+    front, lines, own = sensing.readout.front_end, sensing.lines, sensing.own_noise
+    reads = significance.abs()  # a phase read n times and added has n times the variance of one read
+    if own is not None and sensing.readout.phase_sum == "analogue":
+        own = own * reads.sum()
     square = levels if lines.variance is None else levels.square()
     if sensing.merges_phases and len(significance) > 1:
         if lines.variance is not None:
-            square = torch.einsum("k,k...->...", spread, square).unsqueeze(0)
+            square = torch.einsum("k,k...->...", reads, square).unsqueeze(0)
         levels = torch.einsum("k,k...->...", significance, levels).unsqueeze(0)
-        significance = spread = reads = significance.new_ones(1)
+        significance = reads = significance.new_ones(1)
+    # Everything up to the converter is linear and normal: add first, draw once.
     mean = front.mean(levels, lines)
-    variance = None if lines.variance is None else front.variance(levels, square, mean, lines)
-    if front.noise > 0:
-        variance = torch.full_like(mean, front.noise**2) if variance is None else variance + front.noise**2
-    if sensing.saturation is None:  # everything so far is linear and normal: add first, draw once
-        value = _combine(sensing, mean, significance, sensing.weights)
-        if variance is not None:
-            variance = _combine(sensing, variance, spread, sensing.weights.square())
-            value = _normal(value, generator).mul_(variance.sqrt_()).add_(value)
-        return value, 0
-    if variance is not None:
-        mean = _normal(mean, generator).mul_((variance / reads.view(-1, 1, 1, 1, 1, 1)).sqrt_()).add_(mean)
-    inside = mean.clamp(-sensing.saturation, sensing.saturation)
-    return _combine(sensing, inside, significance, sensing.weights), inside.ne(mean).sum()
+    value = _combine(sensing, mean, significance, sensing.nodes)
+    if lines.variance is None:
+        return _with_noise(value, None, own, generator), 0
+    nodes = None if sensing.nodes is None else sensing.nodes.square()
+    variance = _combine(sensing, front.variance(levels, square, mean, lines), reads, nodes)
+    return _with_noise(value, variance, own, generator), 0
 
 
-def _combine(sensing: Sensing, value: Tensor, phases: Tensor, channels: Tensor) -> Tensor:
+def _read_saturating(
+    sensing: Sensing, levels: Tensor, significance: Tensor, limit: float, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """The same where the amplifiers of each column and phase saturate: at the mean of the phase's unit reads."""
+    front, lines = sensing.readout.front_end, sensing.lines
+    reads = significance.abs() if sensing.readout.phase_sum == "analogue" else torch.ones_like(significance)
+    reads = reads.view(-1, 1, 1, 1, 1, 1)
+    mean = front.mean(levels, lines)
+    variance = None if lines.variance is None else front.variance(levels, levels.square(), mean, lines).div_(reads)
+    own = front.noise**2 / reads if front.noise > 0 else None
+    noisy = _with_noise(mean, variance, own, generator)
+    inside = noisy.clamp(-limit, limit)
+    return _combine(sensing, inside, significance, sensing.nodes), inside.ne(noisy).sum()
+
+
+def _combine(sensing: Sensing, value: Tensor, phases: Tensor, nodes: Tensor | None) -> Tensor:
     """Add phases and channels, with these weights, where they meet before the converter."""
     if sensing.readout.phase_sum == "analogue" and len(phases) > 1:
         value = torch.einsum("k,k...->...", phases, value).unsqueeze(0)
-    if sensing.encoding.sums_channels and (len(channels) > 1 or float(channels[0]) != 1.0):
-        value = torch.einsum("q,kdsqbc->kdsbc", channels, value).unsqueeze(3)
-    return value
+    return value if nodes is None else torch.einsum("oq,kdsqbc->kdsobc", nodes, value)
 
 
-def _normal(like: Tensor, generator: torch.Generator | None) -> Tensor:
-    return torch.randn(like.shape, dtype=like.dtype, device=like.device, generator=generator)
+def _with_noise(
+    value: Tensor, variance: Tensor | None, own: Tensor | None, generator: torch.Generator | None
+) -> Tensor:
+    """``value`` and one normal draw of the ``variance`` of cells and of the front ends' ``own``."""
+    total = own if variance is None else variance if own is None else variance + own
+    if total is None:
+        return value
+    noise = torch.randn(value.shape, dtype=value.dtype, device=value.device, generator=generator)
+    return noise.mul_(total.sqrt()).add_(value)
