@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ohmloom.cli.output import Json, show_json, show_table, speaking
+
+if TYPE_CHECKING:
+    from ohmloom.descriptions import Preset
 
 lists = typer.Typer(help="List what there is to run, to build with and to read.", no_args_is_help=True)
 System = Annotated[str, typer.Argument(metavar="SYSTEM", help="A system's name.")]
@@ -29,7 +32,7 @@ def list_devices(as_json: Json = False) -> None:
     """The presets of memory cells."""
     from ohmloom.devices import Device
 
-    _show("devices", ("name", "summary"), ((name, Device.load(name).summary) for name in Device.names()), as_json)
+    _show("devices", ("name", "summary"), _presets(Device), as_json)
 
 
 @lists.command("chips")
@@ -38,7 +41,7 @@ def list_chips(as_json: Json = False) -> None:
     """The presets of chips."""
     from ohmloom.chips import Chip
 
-    _show("chips", ("name", "summary"), ((name, Chip.load(name).summary) for name in Chip.names()), as_json)
+    _show("chips", ("name", "summary"), _presets(Chip), as_json)
 
 
 @lists.command("data")
@@ -66,6 +69,10 @@ def cite(system: System, as_json: Json = False) -> None:
         show_json({"system": system, "text": paper.text, "doi": paper.doi, "bibtex": paper.bibtex})
     else:
         typer.echo(f"{paper.text}\n\n{paper.bibtex}")
+
+
+def _presets(kind: type[Preset]) -> list[tuple[str, ...]]:
+    return [(name, str(kind.raw(name).get("summary", ""))) for name in kind.names()]
 
 
 def _show(what: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], as_json: bool) -> None:

@@ -18,7 +18,7 @@ BAD_INPUT, INTERRUPTED = 2, 130
 
 
 def speaking(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
-    """A command whose errors are one clean line (or, with ``--json``, one JSON object on the output) and exit code 2."""
+    """A command whose errors are one clean line (with ``--json`` one JSON object on the output) and exit code 2."""
 
     @wraps(command)
     def inside(*arguments: Arguments.args, **named: Arguments.kwargs) -> None:

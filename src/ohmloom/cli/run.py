@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,8 +44,9 @@ def run(
     system = systems.load(ask.system)
     folder = out or default_folder(ask.system)
     settings = ask.settings or None
+    aside = redirect_stdout(sys.stderr) if as_json else nullcontext()  # what a system prints would spoil the JSON
     try:
-        with open_progress(quiet=quiet or as_json) as progress:
+        with aside, open_progress(quiet=quiet or as_json) as progress:
             result = run_into(system, tier=ask.tier, seed=ask.seed, out=folder, settings=settings, progress=progress)
     except KeyboardInterrupt:
         _say_interrupted(folder, as_json)
@@ -69,7 +72,8 @@ def _say_interrupted(folder: Path, as_json: bool) -> None:
 
     again = f"ohmloom run {folder}/run.toml --out {folder}"
     try:
-        found = f"{len(read_result(folder).figures)} figures"
+        count = len(read_result(folder).figures)
+        found = f"{count} figure{'s' if count != 1 else ''}"
     except OhmloomError:
         found = None
     if as_json:

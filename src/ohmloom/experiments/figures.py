@@ -15,10 +15,8 @@ from ohmloom.experiments.intervals import Interval, bootstrap_interval, clopper_
 
 Name = Annotated[str, Field(min_length=1)]
 Spread = Literal["dies", "seeds"]
-DIMENSIONS = {
-    d.unit: d
-    for d in (quantities.CONDUCTANCE, quantities.VOLTAGE, quantities.CURRENT, quantities.TIME, quantities.FREQUENCY)
-    + (quantities.ENERGY, quantities.POWER, quantities.AREA)
+DIMENSIONS = {  # by SI unit: figures in these are shown with a metric prefix
+    dimension.unit: dimension for dimension in vars(quantities).values() if isinstance(dimension, quantities.Dimension)
 }
 
 

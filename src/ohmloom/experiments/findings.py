@@ -14,7 +14,7 @@ from typing import Any
 from ohmloom.errors import ConfigurationError, unknown
 from ohmloom.experiments import atomic
 from ohmloom.experiments.arms import Arms
-from ohmloom.experiments.claims import Claim, Control, Origin
+from ohmloom.experiments.claims import Origin
 from ohmloom.experiments.figures import Figure
 from ohmloom.experiments.plots import Plot
 from ohmloom.experiments.progress import Progress, Silent
@@ -26,10 +26,19 @@ RUNNING = "still running, or stopped from outside"
 class Findings:
     """Collects what a system's code finds and keeps ``result.json`` in ``folder`` up to date."""
 
-    def __init__(self, folder: Path, start: Result, run: Mapping[str, Any], progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        start: Result,
+        run: Mapping[str, Any],
+        progress: Progress | None = None,
+        *,
+        earlier: Result | None = None,
+    ) -> None:
         self.folder = folder
-        self._result = start
-        self._claims, self._controls = start.claims, start.controls
+        self._found = start  # in this session; claims and controls not judged
+        self._result = start  # as written
+        self._earlier = earlier  # shown as well until this session has ended, so that a second Ctrl-C loses nothing
         self._objections: dict[str, str] = {}
         self._arms = Arms(folder / "arms", run)
         self._progress = progress or Silent()
@@ -37,17 +46,17 @@ class Findings:
 
     @property
     def result(self) -> Result:
-        """All that is found so far."""
+        """All that is found so far, as ``result.json`` has it."""
         return self._result
 
     def figure(self, figure: Figure) -> Figure:
         """Record a figure; one of the same name is replaced, as when another die has come in."""
-        self._save(figures=self._result.figures | {figure.name: figure})
+        self._save(figures=self._found.figures | {figure.name: figure})
         return figure
 
     def data(self, name: str, origin: Origin, note: str = "") -> None:
         """Say which data set was used, and whether it was the real one."""
-        others = [use for use in self._result.data if use.name != name]
+        others = [use for use in self._found.data if use.name != name]
         self._save(data=(*others, DataUse(name=name, origin=origin, note=note)))
 
     def cost(self, cost: Cost) -> None:
@@ -59,7 +68,7 @@ class Findings:
     ) -> None:
         """Record a table of the system's own."""
         table = Table(name=name, columns=tuple(columns), rows=tuple(tuple(row) for row in rows), caption=caption)
-        self._save(tables=_replaced(self._result.tables, table))
+        self._save(tables=_replaced(self._found.tables, table))
 
     def plot(self, kind: str, *, caption: str, name: str | None = None, **data: Any) -> None:
         """Record a picture as data; `ohmloom.experiments.plots` has the fields of each kind.
@@ -70,19 +79,19 @@ class Findings:
         if kind not in kinds:
             raise unknown("plot", kind, kinds)
         plot = kinds[kind](name=name or kind.replace("_", "-"), caption=caption, **data)
-        self._save(plots=_replaced(self._result.plots, plot))
+        self._save(plots=_replaced(self._found.plots, plot))
 
     def assumption(self, text: str, source: str = "") -> None:
         """Record something that was assumed because it is not published."""
-        self._save(assumptions=(*self._result.assumptions, Statement(text=text, source=source)))
+        self._save(assumptions=(*self._found.assumptions, Statement(text=text, source=source)))
 
     def reference(self, text: str, source: str = "") -> None:
         """Record a source beside the paper itself."""
-        self._save(references=(*self._result.references, Statement(text=text, source=source)))
+        self._save(references=(*self._found.references, Statement(text=text, source=source)))
 
     def not_comparable(self, claim: str, reason: str) -> None:
         """Say that our figure must not be held against a claim, and why."""
-        names = [c.name for c in self._claims]
+        names = [c.name for c in self._found.claims]
         if claim not in names:
             raise unknown("claim", claim, names)
         self._objections[claim] = reason
@@ -113,15 +122,30 @@ class Findings:
         if earlier:
             self._progress.say(f"{name}: taken from {self._arms.folder}")
 
-    def _save(self, **changes: Any) -> None:
-        figures = changes.get("figures", self._result.figures)
-        origins: dict[str, Origin] = {use.name: use.origin for use in changes.get("data", self._result.data)}
-        changes["claims"] = tuple(c.judge(figures, origins, self._objections.get(c.name)) for c in self._claims)
-        changes["controls"] = tuple(c.judge(figures) for c in self._controls)
-        seconds = round(time.monotonic() - self._start, 3)
-        result = self._result.replace(**{"status": "interrupted", "stopped": RUNNING, "seconds": seconds} | changes)
+    def _save(self, *, status: str = "interrupted", stopped: str | None = RUNNING, **changes: Any) -> None:
+        found = self._found.replace(**changes)
+        shown = found if self._earlier is None or status == "complete" else _joined(self._earlier, found)
+        origins: dict[str, Origin] = {use.name: use.origin for use in shown.data}
+        result = shown.replace(
+            claims=tuple(c.judge(shown.figures, origins, self._objections.get(c.name)) for c in found.claims),
+            controls=tuple(c.judge(shown.figures) for c in found.controls),
+            status=status,
+            stopped=stopped,
+            seconds=round(time.monotonic() - self._start, 3),
+        )
         atomic.write_text(self.folder / FILE, result.text())
-        self._result = result
+        self._found, self._result = found, result
+
+
+def _joined(earlier: Result, now: Result) -> Result:
+    """What this session found over what an interrupted one had found before."""
+    changes: dict[str, Any] = {"figures": earlier.figures | now.figures, "cost": now.cost or earlier.cost}
+    for field in ("data", "tables", "plots"):
+        merged = {item.name: item for item in (*getattr(earlier, field), *getattr(now, field))}
+        changes[field] = tuple(merged.values())
+    for field in ("assumptions", "references"):
+        changes[field] = tuple(dict.fromkeys((*getattr(earlier, field), *getattr(now, field))))
+    return now.replace(**changes)
 
 
 def _replaced(items: tuple[Any, ...], new: Any) -> tuple[Any, ...]:

@@ -27,7 +27,7 @@ class RunFile(Description):
     system: str
     tier: str = "smoke"
     seed: Annotated[int, Field(ge=0)] = 0
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
 
     def text(self) -> str:
         """The contents of ``run.toml``."""

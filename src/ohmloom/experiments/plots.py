@@ -71,7 +71,7 @@ class AccuracyOverAges(Plot):
     kind: Literal["accuracy_over_ages"] = "accuracy_over_ages"
     ages: Labels
     lines: tuple[Line, ...]
-    references: dict[str, float] = {}
+    references: dict[str, float] = Field(default_factory=dict)
     axis: str = "accuracy, %"
 
     @model_validator(mode="after")
@@ -102,7 +102,7 @@ class AblationBars(Plot):
     values: Gappy
     low: Gappy | None = None
     high: Gappy | None = None
-    references: dict[str, float] = {}
+    references: dict[str, float] = Field(default_factory=dict)
     axis: str = "accuracy, %"
 
     @model_validator(mode="after")
@@ -188,7 +188,7 @@ class PulseHistogram(Plot):
 
     kind: Literal["pulse_histogram"] = "pulse_histogram"
     counts: Numbers
-    references: dict[str, float] = {}
+    references: dict[str, float] = Field(default_factory=dict)
 
 
 class Rectangle(Description):

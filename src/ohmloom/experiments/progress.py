@@ -51,7 +51,7 @@ class Silent(Progress):
     """Says nothing."""
 
     @contextmanager
-    def task(self, what: str, total: float | None = None) -> Generator[Advance]:  # noqa: ARG002 (the interface)
+    def task(self, what: str, total: float | None = None) -> Generator[Advance]:
         def advance(steps: float = 1, note: str = "") -> None: ...
 
         yield advance
@@ -70,7 +70,7 @@ class Terminal(Progress):
         number = self._bars.add_task(what, total=total, note="")
 
         def advance(steps: float = 1, note: str = "") -> None:
-            self._bars.update(number, advance=steps, **({"note": note} if note else {}))
+            self._bars.update(number, advance=steps, note=note)
 
         try:
             yield advance

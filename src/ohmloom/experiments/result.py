@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
@@ -14,6 +14,9 @@ from ohmloom.errors import ConfigurationError, FormatError, message
 from ohmloom.experiments.claims import Claim, Control, Origin
 from ohmloom.experiments.figures import Figure, Name
 from ohmloom.experiments.plots import Plot
+
+if TYPE_CHECKING:
+    from ohmloom import chips
 
 SCHEMA = 1
 FILE = "result.json"
@@ -76,8 +79,8 @@ class Cost(Description):
     energy_joule: NotNegative | None
     latency_second: NotNegative | None
     area_square_metre: NotNegative | None
-    components: dict[str, CostShare] = {}
-    layers: dict[str, CostShare] = {}
+    components: dict[str, CostShare] = Field(default_factory=dict)
+    layers: dict[str, CostShare] = Field(default_factory=dict)
     basis: str  # which component energies, of which node, from where
     schedule: str  # what overlaps with what
     reason: str | None = None  # why one of the three is None
@@ -90,6 +93,20 @@ class Cost(Description):
             for split in (self.components, self.layers):
                 _check_sum(field, getattr(self, field), [getattr(share, field) for share in split.values()])
         return self
+
+    @classmethod
+    def priced(cls, cost: chips.Cost) -> Cost:
+        """What `ohmloom.chips` priced, as it stands in a result."""
+        parts = {
+            n: CostShare(energy_joule=cost.components.get(n), area_square_metre=cost.areas.get(n))
+            for n in dict.fromkeys([*cost.components, *cost.areas])
+        }
+        layers = {
+            n: CostShare(energy_joule=joule, latency_second=cost.layer_seconds.get(n))
+            for n, joule in cost.layers.items()
+        }
+        totals = {n: getattr(cost, n) for n in ("energy_joule", "latency_second", "area_square_metre")}
+        return cls(per=cost.per, components=parts, layers=layers, basis=cost.basis, schedule=cost.schedule, **totals)
 
 
 class Table(Description):
@@ -127,7 +144,7 @@ class About(Description):
 def _named(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
-    return {name: {"name": name} | f if isinstance(f, Mapping) else f for name, f in value.items()}
+    return {name: {"name": name, **f} if isinstance(f, Mapping) else f for name, f in value.items()}
 
 
 class Result(Description):
@@ -145,7 +162,7 @@ class Result(Description):
     command: str
     about: About
     settings: dict[str, Any]
-    figures: Annotated[dict[str, Figure], BeforeValidator(_named)] = {}
+    figures: Annotated[dict[str, Figure], BeforeValidator(_named)] = Field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
     controls: tuple[Control, ...] = ()
     cost: Cost | None = None

@@ -41,9 +41,10 @@ def run(
     earlier = open_folder(folder, ask)
     start = _start(system, chosen, ask, folder, earlier)
     progress = progress or Silent()
-    findings = Findings(folder, start, ask.model_dump(mode="json"), progress)
-    if earlier is None:
-        findings.close(stopped=RUNNING)
+    same = earlier is not None and earlier.environment.get("ohmloom") == start.environment["ohmloom"]
+    asked = ask.model_dump(mode="json")
+    findings = Findings(folder, start, asked, progress, earlier=earlier if same else None)
+    findings.close(stopped=RUNNING)
     try:
         system.run(Context(parsed, tier, seed, start.seeds, findings, progress))
     except KeyboardInterrupt:

@@ -81,11 +81,12 @@ def noise_grid(
     grid = np.ma.masked_invalid(np.array([_array(row) for row in accuracy]))  # (train, test)
     figure, axes = style.canvas(1.1 + 0.36 * len(train))
     image = axes.imshow(grid, cmap=style.SEQUENCE, aspect="auto", origin="lower")
+    bright = 0.45 * grid.min() + 0.55 * grid.max()  # above it the colour map needs dark text
     for (row, column), value in np.ndenumerate(grid.filled(np.nan)):
         if np.isnan(value):
             axes.text(column, row, "not run", ha="center", va="center", color=style.MUTED, fontsize=7.5)
             continue
-        colour = style.DARK_TEXT if image.norm(value) > 0.55 else style.LIGHT_TEXT
+        colour = style.DARK_TEXT if value > bright else style.LIGHT_TEXT
         axes.text(column, row, f"{value:.1f}", ha="center", va="center", color=colour, fontsize=8.5)
     for column in np.flatnonzero(grid.count(axis=0)):
         place = (column - 0.5, int(grid[:, column].argmax()) - 0.5)
@@ -138,7 +139,7 @@ def ablation_bars(
     if low is not None and high is not None:
         axes.hlines(range(len(labels)), _array(low), _array(high), color=style.INK, linewidth=1.4)
         ends = np.fmax(known, _array(high))
-    longest = max(ends.max(), 1e-12)
+    longest = max(ends.max(), *(references or {}).values(), 1e-12)
     for row, (value, end) in enumerate(zip(values, ends, strict=True)):
         text = "not run" if value is None else f"{value:.2f}"
         axes.text(end + 0.02 * longest, row, text, va="center", fontsize=8.5, bbox=BEHIND)

@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ohmloom.experiments.plots import Plot
+from ohmloom.experiments.plots import CostBars, Plot
 from ohmloom.experiments.result import Cost
 from ohmloom.reports import chips, curves, style
 
@@ -38,7 +38,6 @@ def kind(plot: Plot) -> str:
 
 def cost_plots(cost: Cost) -> list[Plot]:
     """Where the energy of a priced run goes: by component, largest first, and by layer, in the network's order."""
-    cost_bars = Plot.kinds()["cost_bars"]
     plots: list[Plot] = []
     for split, shares in (("component", cost.components), ("layer", cost.layers)):
         known: dict[str, Any] = {n: s.energy_joule for n, s in shares.items() if s.energy_joule is not None}
@@ -47,5 +46,5 @@ def cost_plots(cost: Cost) -> list[Plot]:
         if known:
             caption = f"Energy of one {cost.per} by {split}."
             labels, values = tuple(known), tuple(known.values())
-            plots.append(cost_bars(name=f"cost-by-{split}", caption=caption, labels=labels, values=values))
+            plots.append(CostBars(name=f"cost-by-{split}", caption=caption, labels=labels, values=values))
     return plots

@@ -56,7 +56,7 @@ def _cost_plots(result: Result) -> list[Plot]:
 
 def _shown(plot: Plot, svg: str) -> dict[str, Any]:
     # draw() made this SVG and escaped every text in it
-    picture = Markup(inline(svg))  # noqa: S704
+    picture = Markup(inline(svg))
     return {"name": plot.name, "title": plot.title, "caption": plot.caption, "svg": picture, "wide": kind(plot) in WIDE}
 
 

@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from html import escape
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import matplotlib
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -22,8 +23,8 @@ VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", PAPE
 
 # M. Okabe and K. Ito, "Color Universal Design" (2008); the first five are the most distinct on white and on black.
 LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
-# P. Tol, "Colour schemes", SRON technical note 3.2 (2021), "muted", in an order that keeps neighbours apart; its indigo,
-# lost on black, is replaced by the light blue of "medium contrast".
+# P. Tol, "Colour schemes", SRON technical note 3.2 (2021), "muted", in an order that keeps neighbours apart; the light
+# blue of "medium contrast" stands for its indigo, which is lost on black.
 AREAS = ("#88ccee", "#cc6677", "#ddcc77", "#44aa99", "#aa4499", "#999933", "#6699cc", "#117733", "#882255")
 GAIN, LOSS = LINES[0], LINES[1]
 SEQUENCE = "cividis"
@@ -31,7 +32,7 @@ LIGHT_TEXT, DARK_TEXT = "#fffffe", "#101418"  # on coloured fields, whatever the
 
 NARROW, WIDE = 4.5, 9.6  # inches: half and full width of the page
 FONTS = "Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
-RC = {
+RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # shipped with matplotlib: the same layout everywhere
     "font.size": 9,
     "svg.fonttype": "none",
@@ -44,7 +45,7 @@ RC = {
     "axes.labelsize": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": matplotlib.cycler(color=list(LINES)),
+    "axes.prop_cycle": cycler(color=list(LINES)),
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.grid.axis": "y",
