@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import ohmloom
+from ohmloom import chips
 from ohmloom.errors import ConfigurationError, UnknownNameError
 from ohmloom.experiments import Cost, CostShare, Figure, Findings, Result
 from ohmloom.experiments.arms import Arms
@@ -95,6 +96,29 @@ def test_the_parts_of_a_cost_sum_to_the_total() -> None:
         Cost(energy_joule=3.1e-12, components=parts, **fields)
     with pytest.raises(ConfigurationError, match="must say why"):
         Cost(energy_joule=None, components=parts, **fields)
+
+
+def test_what_the_chips_floor_priced_and_placed_is_taken_as_it_is(findings: Findings) -> None:
+    fields: dict[str, Any] = {"basis": "b", "schedule": "s", "per": "per inference", "interval_second": 1e-6}
+    priced = chips.Cost(
+        energy_joule=3e-12,
+        latency_second=2e-6,
+        area_square_metre=4e-7,
+        components={"neurons": 1e-12, "cells": 2e-12},
+        layers={"first": 3e-12},
+        layer_seconds={"first": 2e-6},
+        areas={"neurons": 3e-7, "drivers": 1e-7},
+        operations=10,
+        **fields,
+    )
+    findings.cost(Cost.priced(priced))
+    cost = findings.result.cost
+    assert cost is not None
+    assert cost.components["drivers"] == CostShare(area_square_metre=1e-7)
+    assert cost.layers["first"] == CostShare(energy_joule=3e-12, latency_second=2e-6)
+    block = chips.Block("first", 0, 0, 0, core=1, row_start=0, row_stop=4, column_start=2, column_stop=6)
+    findings.plot("floor_plan", caption="c", cores=2, core_rows=8, core_columns=8, rectangles=(block,))
+    assert findings.result.plots[0].model_dump()["rectangles"][0]["column_stop"] == 6
 
 
 def arm(folder: Path, run: dict[str, Any], settings: dict[str, Any]) -> tuple[Any, bool]:

@@ -73,9 +73,9 @@ class CostShare(Description):
 
 
 class Cost(Description):
-    """Energy, latency and area of one ``per`` (an inference), with their parts, basis and schedule."""
+    """Energy, latency and area with their parts, basis and schedule; ``per`` says of what."""
 
-    per: str = "inference"
+    per: str = "per inference"
     energy_joule: NotNegative | None
     latency_second: NotNegative | None
     area_square_metre: NotNegative | None

@@ -74,7 +74,7 @@ def level_histograms(
 
     Each panel has its own scale: right after programming the peaks are many times higher than a day later.
     """
-    figure = Figure(figsize=(style.WIDE, 0.75 + 1.05 * len(ages)), layout="constrained")
+    figure = Figure(figsize=(style.WIDE, 0.75 + 1.15 * len(ages)), layout="constrained")
     panels = np.atleast_1d(figure.subplots(len(ages), sharex=True))
     colours = matplotlib.colormaps["viridis"](np.linspace(0.2, 0.95, len(levels)))
     micro = 1e6 * np.asarray(edges)
@@ -86,7 +86,7 @@ def level_histograms(
             bars, ends = share[first:last], micro[first : last + 1]
             panel.stairs(bars, ends, fill=True, color=colour, alpha=0.5, zorder=2)
             panel.stairs(bars, ends, color=colour, linewidth=1.1, zorder=3)
-        panel.text(0.995, 0.92, age, transform=panel.transAxes, ha="right", va="top", fontsize=9.5, weight="bold")
+        panel.set_title(age, loc="left", fontsize=9, pad=3)
         panel.set_ylim(bottom=0)
     panels[-1].set_xlabel("conductance, µS; dashed: what was to be written")
     figure.supylabel("share of the level's cells, %", fontsize=9, color=style.MUTED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ def accuracy_over_ages(
     axes.set_ylabel(axis)
     axes.margins(y=0.12)
     _references(axes, references or {})
-    style.legend_above(axes)
+    style.legend_above(axes, columns=2)
     return figure
 
 
@@ -163,13 +163,10 @@ def _rows(axes: Axes, labels: Sequence[str], axis: str) -> None:
 
 
 def _references(axes: Axes, references: Mapping[str, float]) -> None:
-    """Dashed horizontal lines; the highest has its label above it, the others below, so that two near ones fit."""
-    for row, (label, value) in enumerate(sorted(references.items(), key=lambda item: -item[1])):
-        axes.axhline(value, color=style.MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-        place: dict[str, Any] = {"xy": (1, value), "xycoords": ("axes fraction", "data")}
-        side: dict[str, Any] = {"xytext": (0, 2 if row == 0 else -3), "va": "bottom" if row == 0 else "top"}
-        look: dict[str, Any] = {"fontsize": 8, "color": style.MUTED, "bbox": BEHIND, "zorder": 4}
-        axes.annotate(label, **place, **side, **look, textcoords="offset points", ha="right")
+    """Horizontal lines, each with its own dashes; their names go into the legend, where they cover no data."""
+    dashes = [(0, (5, 3)), (0, (1.5, 1.5)), (0, (5, 2, 1.5, 2))]
+    for number, (label, value) in enumerate(references.items()):
+        axes.axhline(value, color=style.MUTED, linewidth=1.1, linestyle=dashes[number % 3], zorder=1, label=label)
 
 
 def _array(values: Sequence[float | None]) -> np.ndarray:

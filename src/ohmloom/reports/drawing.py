@@ -44,7 +44,7 @@ def cost_plots(cost: Cost) -> list[Plot]:
         if split == "component":
             known = dict(sorted(known.items(), key=lambda item: -item[1]))
         if known:
-            caption = f"Energy of one {cost.per} by {split}."
+            caption = f"Energy {cost.per}, by {split}."
             labels, values = tuple(known), tuple(known.values())
             plots.append(CostBars(name=f"cost-by-{split}", caption=caption, labels=labels, values=values))
     return plots

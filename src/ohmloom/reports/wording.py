@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ohmloom.experiments import say
+from ohmloom.experiments import Table, say
 from ohmloom.experiments.claims import Claim
 from ohmloom.experiments.figures import Figure
 from ohmloom.quantities import TIME, show
@@ -45,10 +45,9 @@ def interval(figure: Figure) -> str:
     """The interval of a figure, in its unit."""
     if figure.interval is None:
         return ""
-    low, high = say(figure.interval.low, figure.unit), say(figure.interval.high, figure.unit)
-    if figure.unit and low.endswith(f" {figure.unit}"):
-        low = low.removesuffix(f" {figure.unit}")
-    return typeset(f"{100 * figure.interval.level:g} %: {low} … {high}")
+    return typeset(f"{100 * figure.interval.level:g} %: ") + between(
+        figure.interval.low, figure.interval.high, figure.unit
+    )
 
 
 def method(figure: Figure) -> str:
@@ -72,7 +71,27 @@ def spread(figure: Figure) -> str:
 def reach(figure: Figure) -> str:
     """The smallest and the largest of a figure's values."""
     known = [v for v in figure.values if v is not None]
-    return typeset(f"{say(min(known), figure.unit)} … {say(max(known), figure.unit)}") if len(known) > 1 else ""
+    return between(min(known), max(known), figure.unit) if len(known) > 1 else ""
+
+
+def between(low: float, high: float, unit: str) -> str:
+    """Two numbers, with their unit once if it is the same.
+
+    >>> between(8.04, 8.17, "pulses"), between(9e-7, 1.1e-6, "s")
+    ('8.04 … 8.17\\xa0pulses', '900\\xa0ns … 1.1\\xa0µs')
+    """
+    first, last = say(low, unit), say(high, unit)
+    if " " in first and first.split(" ", 1)[1] == last.split(" ", 1)[1]:
+        first = first.split(" ", 1)[0]
+    return typeset(f"{first} … {last}")
+
+
+def number_columns(table: Table) -> list[bool]:
+    """Which columns of a table hold numbers (or nothing) only, and are set flush right."""
+    columns = zip(*table.rows, strict=True) if table.rows else [()] * len(table.columns)
+    return [
+        bool(column) and all(cell is None or isinstance(cell, int | float) for cell in column) for column in columns
+    ]
 
 
 def published(claim: Claim) -> str:
