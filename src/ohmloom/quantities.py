@@ -93,7 +93,8 @@ def show(value: float, dimension: Dimension, digits: int = 4) -> str:
         name = next(n for n in ("day", "h", "min") if abs(value) >= TIMES[n] or n == "min")
         amount = value / TIMES[name]
         return f"{amount:.{digits}g} {name}{'s' if name == 'day' and amount != 1 else ''}"
-    fitting = [p for p in PREFIXES if abs(value) >= PREFIXES[p] ** dimension.power * (1 - 1e-12)] or ["f"]
+    least = 0.01 if dimension.power == 2 else 1.0  # 0.12 mm² rather than 120000 µm²
+    fitting = [p for p in PREFIXES if abs(value) >= least * PREFIXES[p] ** dimension.power * (1 - 1e-12)] or ["f"]
     prefix = fitting[-1]
     return f"{value / PREFIXES[prefix] ** dimension.power:.{digits}g} {prefix.replace('u', 'µ')}{unit}"
 

@@ -1,0 +1,20 @@
+"""The harness: systems that run into folders, and what they find judged against what was published.
+
+A :class:`System` states a paper's claims and the controls that must fail; its code fills :class:`Findings` with figures
+as they come; ``result.json`` is always whole, and an interrupted run goes on after its last finished arm.
+"""
+
+from ohmloom.experiments.claims import Claim, Control
+from ohmloom.experiments.figures import Figure, say
+from ohmloom.experiments.findings import Findings
+from ohmloom.experiments.folder import RunFile, default_folder
+from ohmloom.experiments.intervals import Interval, bootstrap_interval, clopper_pearson, t_interval, wilson
+from ohmloom.experiments.progress import Progress, Silent, open_progress
+from ohmloom.experiments.result import Cost, CostShare, DataUse, Paper, Result, Statement, Table, read_result
+from ohmloom.experiments.running import run
+from ohmloom.experiments.system import Context, System, Tier, check_system
+
+__all__ = ["Claim", "Context", "Control", "Cost", "CostShare", "DataUse", "Figure", "Findings", "Interval", "Paper"]
+__all__ += ["Progress", "Result", "RunFile", "Silent", "Statement", "System", "Table", "Tier", "bootstrap_interval"]
+__all__ += ["check_system", "clopper_pearson", "default_folder", "open_progress", "read_result", "run", "say"]
+__all__ += ["t_interval", "wilson"]

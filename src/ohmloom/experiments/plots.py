@@ -1,0 +1,237 @@
+"""Plots as data: what a picture shows, kept in ``result.json``; how it looks is the business of `ohmloom.reports`.
+
+A system calls ``findings.plot("noise_grid", caption="…", train=…, test=…, accuracy=…)``; the fields of each kind are
+those of the class below with that ``kind``. Arrays and tensors are taken as they are; NaN means "not run".
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+
+from ohmloom.descriptions import Description, Part
+from ohmloom.quantities import Siemens
+
+DIGITS = 6  # significant digits that are kept: more than any picture shows
+
+
+def plain(value: Any) -> Any:
+    """Arrays and tensors as nested lists, floats rounded to `DIGITS`, non-finite ones as None."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(v) for v in value]
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    return value
+
+
+Numbers = Annotated[tuple[float, ...], BeforeValidator(plain), Field(min_length=1)]
+Gappy = Annotated[tuple[float | None, ...], BeforeValidator(plain), Field(min_length=1)]
+Labels = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Plot(Part, ABC):
+    """A picture of a run as data. ``name`` is that of its file in ``figures/``."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    title: str = ""
+    caption: Annotated[str, Field(min_length=1)]
+
+    @staticmethod
+    def kinds() -> dict[str, type[Plot]]:
+        """All kinds of plots by name."""
+        return {cls.model_fields["kind"].default: cls for cls in Plot.__subclasses__()}
+
+
+class Line(Description):
+    """One line of a plot: values at the common positions, with a band from ``low`` to ``high`` where known."""
+
+    label: str
+    values: Gappy
+    low: Gappy | None = None
+    high: Gappy | None = None
+
+    @model_validator(mode="after")
+    def _same_length(self) -> Self:
+        for end in (self.low, self.high):
+            if end is not None and len(end) != len(self.values):
+                raise ValueError(f"the band must have {len(self.values)} values, got {len(end)}. Give one per value.")
+        return self
+
+
+class AccuracyOverAges(Plot):
+    """Accuracy against the age of the cells; ``references`` are horizontal lines such as software or published."""
+
+    kind: Literal["accuracy_over_ages"] = "accuracy_over_ages"
+    ages: Labels
+    lines: tuple[Line, ...]
+    references: dict[str, float] = Field(default_factory=dict)
+    axis: str = "accuracy, %"
+
+    @model_validator(mode="after")
+    def _one_value_per_age(self) -> Self:
+        _check_lines(self.lines, len(self.ages), "ages")
+        return self
+
+
+class EffectWaterfall(Plot):
+    """Accuracy after each effect is switched on in turn: ``values[i]`` holds with ``steps[: i + 1]``."""
+
+    kind: Literal["effect_waterfall"] = "effect_waterfall"
+    steps: Labels
+    values: Numbers
+    axis: str = "accuracy, %"
+
+    @model_validator(mode="after")
+    def _one_value_per_step(self) -> Self:
+        _check_length("values", self.values, len(self.steps), "steps")
+        return self
+
+
+class AblationBars(Plot):
+    """The same figure with one thing left out at a time."""
+
+    kind: Literal["ablation_bars"] = "ablation_bars"
+    labels: Labels
+    values: Gappy
+    low: Gappy | None = None
+    high: Gappy | None = None
+    references: dict[str, float] = Field(default_factory=dict)
+    axis: str = "accuracy, %"
+
+    @model_validator(mode="after")
+    def _one_value_per_label(self) -> Self:
+        for field in ("values", "low", "high"):
+            if (given := getattr(self, field)) is not None:
+                _check_length(field, given, len(self.labels), "labels")
+        return self
+
+
+class LevelHistograms(Plot):
+    """Conductances of the cells written to each of a few levels, by age.
+
+    ``edges``: bins, shared; ``counts[age][level][bin]``; ``levels``: the targets. Conductances in siemens.
+    """
+
+    kind: Literal["level_histograms"] = "level_histograms"
+    ages: Labels
+    levels: tuple[Siemens, ...]
+    edges: tuple[Siemens, ...]
+    counts: Annotated[tuple[tuple[tuple[float, ...], ...], ...], BeforeValidator(plain)]
+
+    @model_validator(mode="after")
+    def _one_histogram_per_age_and_level(self) -> Self:
+        _check_length("counts", self.counts, len(self.ages), "ages")
+        for by_level in self.counts:
+            _check_length("counts of an age", by_level, len(self.levels), "levels")
+            for histogram in by_level:
+                _check_length("a histogram", histogram, len(self.edges) - 1, "bins")
+        return self
+
+
+class NoiseGrid(Plot):
+    """Accuracy for each pair of training and test noise: ``accuracy[train][test]``, None where not run."""
+
+    kind: Literal["noise_grid"] = "noise_grid"
+    train: Numbers
+    test: Numbers
+    accuracy: Annotated[tuple[Gappy, ...], BeforeValidator(plain)]
+    train_axis: str = "training noise, % of max |W|"
+    test_axis: str = "test noise, % of max |W|"
+    axis: str = "accuracy, %"
+
+    @model_validator(mode="after")
+    def _one_value_per_pair(self) -> Self:
+        _check_length("accuracy", self.accuracy, len(self.train), "training noises")
+        for row in self.accuracy:
+            _check_length("accuracy of one training noise", row, len(self.test), "test noises")
+        return self
+
+
+class NoiseCurves(Plot):
+    """Accuracy against noise (or any other number), one line per network."""
+
+    kind: Literal["noise_curves"] = "noise_curves"
+    noise: Numbers
+    lines: tuple[Line, ...]
+    noise_axis: str = "test noise, % of max |W|"
+    axis: str = "accuracy, %"
+
+    @model_validator(mode="after")
+    def _one_value_per_noise(self) -> Self:
+        _check_lines(self.lines, len(self.noise), "noises")
+        return self
+
+
+class CostBars(Plot):
+    """Shares of a cost by component or layer, in the SI unit ``unit``."""
+
+    kind: Literal["cost_bars"] = "cost_bars"
+    labels: Labels
+    values: Numbers
+    unit: Literal["J", "s", "m2"] = "J"
+
+    @model_validator(mode="after")
+    def _one_value_per_label(self) -> Self:
+        _check_length("values", self.values, len(self.labels), "labels")
+        return self
+
+
+class PulseHistogram(Plot):
+    """How many cells took 0, 1, 2, … programming pulses; ``references`` are marked means."""
+
+    kind: Literal["pulse_histogram"] = "pulse_histogram"
+    counts: Numbers
+    references: dict[str, float] = Field(default_factory=dict)
+
+
+class Rectangle(Description):
+    """A part of a core that holds (a part of) a layer; stops are exclusive."""
+
+    core: Annotated[int, Field(ge=0)]
+    row_start: Annotated[int, Field(ge=0)]
+    row_stop: PositiveInt
+    column_start: Annotated[int, Field(ge=0)]
+    column_stop: PositiveInt
+    layer: str
+
+
+class FloorPlan(Plot):
+    """Which layer sits where: one square per core, one rectangle per placed part, coloured by layer."""
+
+    kind: Literal["floor_plan"] = "floor_plan"
+    cores: PositiveInt
+    core_rows: PositiveInt
+    core_columns: PositiveInt
+    rectangles: tuple[Annotated[Rectangle, BeforeValidator(lambda value: _rectangle(value))], ...]
+
+    @model_validator(mode="after")
+    def _inside_their_cores(self) -> Self:
+        for r in self.rectangles:
+            if r.core >= self.cores or r.row_stop > self.core_rows or r.column_stop > self.core_columns:
+                size = f"{self.cores} cores of {self.core_rows} x {self.core_columns}"
+                raise ValueError(f"a rectangle must lie inside {size}, got {r}. Correct the placement.")
+        return self
+
+
+def _rectangle(value: Any) -> Any:
+    """Any row with the fields of `Rectangle`, such as one of a chip's placement table."""
+    if isinstance(value, dict | Rectangle):
+        return value
+    return {field: getattr(value, field) for field in Rectangle.model_fields if hasattr(value, field)}
+
+
+def _check_length(what: str, given: tuple[Any, ...], count: int, of: str) -> None:
+    if len(given) != count:
+        raise ValueError(f"{what} must have one entry for each of the {count} {of}, got {len(given)}. Give {count}.")
+
+
+def _check_lines(lines: tuple[Line, ...], count: int, of: str) -> None:
+    for line in lines:
+        _check_length(f"line '{line.label}'", line.values, count, of)

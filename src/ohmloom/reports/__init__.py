@@ -1,0 +1,15 @@
+"""Reports: a run's findings as one page worth looking at, and the house style of all pictures."""
+
+from ohmloom.reports.chips import cost_bars, floor_plan, level_histograms, pulse_histogram
+from ohmloom.reports.curves import (
+    Series,
+    ablation_bars,
+    accuracy_over_ages,
+    effect_waterfall,
+    noise_curves,
+    noise_grid,
+)
+from ohmloom.reports.page import write_report
+
+__all__ = ["Series", "ablation_bars", "accuracy_over_ages", "cost_bars", "effect_waterfall", "floor_plan"]
+__all__ += ["level_histograms", "noise_curves", "noise_grid", "pulse_histogram", "write_report"]

@@ -1,0 +1,74 @@
+"""The systems: published co-designs, one per folder, each found by its name.
+
+The registry knows names and titles; a system's own code, and PyTorch with it, is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ohmloom.errors import ConfigurationError, message, unknown
+
+if TYPE_CHECKING:
+    from ohmloom.experiments import Progress, Result, System
+
+__all__ = ["Entry", "entries", "load", "names", "register", "run_system"]
+
+
+class Entry(NamedTuple):
+    """A registered system: its title, and its class or where it is (``package.module:Class``)."""
+
+    title: str
+    target: str | type[System]
+
+
+_entries: dict[str, Entry] = {}
+
+
+def register(name: str, title: str, target: str | type[System]) -> None:
+    """Make a system known under ``name``. Raises ConfigurationError if another one has that name."""
+    if _entries.setdefault(name, Entry(title, target)) != Entry(title, target):
+        raise ConfigurationError(message("system", "must have a name of its own", repr(name), "Give another name."))
+
+
+def names() -> list[str]:
+    """The names of all systems."""
+    return sorted(_entries)
+
+
+def entries() -> dict[str, Entry]:
+    """All systems by name; none of their code is imported."""
+    return {name: _entries[name] for name in names()}
+
+
+def load(name: str) -> System:
+    """The system of that name. Raises UnknownNameError with near names."""
+    if name not in _entries:
+        raise unknown("system", name, _entries)
+    entry = _entries[name]
+    if isinstance(entry.target, str):
+        module, _, cls = entry.target.partition(":")
+        system: System = getattr(import_module(module), cls)()
+    else:
+        system = entry.target()
+    if (system.name, system.title) != (name, entry.title):
+        given = f"'{system.name}', '{system.title}'"
+        rule = f"must have the registered name and title '{name}', '{entry.title}'"
+        raise ConfigurationError(message(type(system).__name__, rule, given, "Make them equal."))
+    return system
+
+
+def run_system(
+    name: str,
+    *,
+    tier: str = "smoke",
+    seed: int = 0,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Run the system of that name; see `ohmloom.experiments.run`."""
+    from ohmloom.experiments import run  # brings in numpy and scipy
+
+    return run(load(name), tier=tier, seed=seed, out=out, progress=progress)

@@ -1,0 +1,214 @@
+"""The report: whole, by itself, made again from its folder; every kind of plot drawn."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from ohmloom.errors import FormatError
+from ohmloom.experiments import run
+from ohmloom.experiments.plots import Plot
+from ohmloom.reports import write_report
+from ohmloom.reports.drawing import DRAW, draw
+from ohmloom.reports.style import VARIABLES
+from tests.toy_system import PLOTS, Toy
+
+pytestmark = pytest.mark.filterwarnings("error")  # a plot whose layout fails only warns
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+FETCHING = {"src", "srcset", "poster", "data", "action", "background"}
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: every tag closed in its turn; collects what would be fetched, ids and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.fetched: list[str] = []
+        self.ids: list[str] = []
+        self.rows: list[list[str]] = []
+        self.text: dict[str, list[str]] = {}
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        self._look(tag, attrs)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._look(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.setdefault(self.open[-1] if self.open else "", []).append(data)
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data.strip()
+
+    def _look(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            local = name.split(":")[-1]
+            if local in FETCHING or (local == "href" and tag != "a"):
+                self.fetched.append(value or "")
+            if name == "id":
+                self.ids.append(value or "")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report") / "run"
+    run(Toy(), out=folder)
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def html(folder: Path) -> str:
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+def test_the_page_needs_nothing_but_itself(html: str, page: Page) -> None:
+    assert all(target.startswith(("#", "data:")) for target in page.fetched), page.fetched
+    styles = "".join(page.text["style"])
+    assert "@import" not in styles
+    assert re.findall(r"url\((?!#)", html) == []
+    assert "<script" not in html
+
+
+def test_no_two_elements_share_an_id(page: Page) -> None:
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_every_verdict_is_in_words(page: Page) -> None:
+    cells = [cell for row in page.rows for cell in row]
+    for word in ("reproduced", "not reproduced", "not comparable", "not run", "held", "failed"):
+        assert any(cell.endswith(f" {word}") for cell in cells), word
+
+
+def test_a_claim_is_shown_with_all_that_belongs_to_it(page: Page) -> None:
+    row = next(row for row in page.rows if row and row[0] == "holds within")
+    assert "= 90.50\xa0%" in row[1]
+    assert "the test" in row[1]
+    assert re.search(r"91\.\d\d\xa0%.*95\xa0%: .* … ", row[2])
+    assert "journal" in row[5]
+    assert "doi:10.1000/loom" in row[5]
+
+
+def test_the_origin_of_the_data_is_stamped(page: Page) -> None:
+    assert any("embedded subset: digits" in text for text in page.text["li"])
+
+
+def test_texts_are_escaped(html: str) -> None:
+    assert "&lt;angles&gt; &amp; −1\xa0uS" in html
+    assert "<angles>" not in html
+    assert "Weaves &lt;b&gt;nothing&lt;/b&gt;" in html
+    assert "On &lt;looms&gt; &amp; numbers" in html
+
+
+def test_nothing_is_nan(html: str) -> None:
+    visible = re.sub(r"the computed value is nan", "", html)
+    assert re.search(r"\b(nan|NaN|None|inf)\b", visible) is None
+
+
+def test_pictures_follow_the_scheme_of_the_reader(html: str, folder: Path) -> None:
+    inside = html[html.index("<main>") :]
+    for colour in VARIABLES:
+        assert colour not in inside
+    assert any(colour in (folder / "figures" / "noise-grid.svg").read_text() for colour in VARIABLES)
+
+
+def test_the_report_is_made_again_from_result_json_alone(folder: Path, html: str, tmp_path: Path) -> None:
+    shutil.copy(folder / "result.json", tmp_path)
+    write_report(tmp_path)
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == html
+    for file in (folder / "figures").iterdir():
+        assert (tmp_path / "figures" / file.name).read_bytes() == file.read_bytes()
+
+
+def test_figures_are_whole_svg_files(folder: Path) -> None:
+    files = list((folder / "figures").glob("*.svg"))
+    assert {file.stem for file in files} >= {plot["kind"].replace("_", "-") for plot in PLOTS}
+    assert {file.stem for file in files} >= {"cost-by-component", "cost-by-layer"}
+    for file in files:
+        assert ElementTree.parse(file).getroot().tag.endswith("svg")
+
+
+def test_every_kind_of_plot_can_be_drawn_and_is_tried_here() -> None:
+    kinds = set(Plot.kinds())
+    assert kinds == set(DRAW)
+    assert kinds == {plot["kind"] for plot in PLOTS}
+
+
+def drawn(kind: str, **changes: Any) -> str:
+    fields = next(plot for plot in PLOTS if plot["kind"] == kind) | {"name": "it"} | changes
+    return draw(Plot.kinds()[kind](**{name: value for name, value in fields.items() if name != "kind"}))
+
+
+def test_the_floor_plan_shows_each_core_and_layer() -> None:
+    text = drawn("floor_plan", cores=5)
+    assert [core for core in range(6) if f">{core}</text>" in text] == [0, 1, 2, 3, 4]
+    assert "&lt;first&gt; (32 cells)" in text
+
+
+def test_the_noise_grid_says_what_was_not_run() -> None:
+    text = drawn("noise_grid")
+    assert ">not run</text>" in text
+    assert ">99.0</text>" in text
+
+
+def test_the_waterfall_prints_each_change() -> None:
+    assert ">98.00  (−1.00)</text>" in drawn("effect_waterfall")
+
+
+@pytest.mark.parametrize("count", [1, 4, 40])
+def test_many_layers_and_few(count: int) -> None:
+    row = {"row_start": 0, "row_stop": 1, "column_start": 0, "column_stop": 8}
+    rectangles = [row | {"core": 0, "layer": f"layer {i}"} for i in range(count)]
+    assert f"layer {count - 1} (8 cells)" in drawn("floor_plan", rectangles=rectangles)
+
+
+def test_degenerate_data_are_drawn_too() -> None:
+    drawn("floor_plan", rectangles=[])
+    drawn("noise_grid", accuracy=[[None, None], [None, None]])
+    drawn("noise_grid", accuracy=[[1.0, 1.0], [1.0, 1.0]])
+    drawn("effect_waterfall", values=[1.0, 1.0])
+    drawn("cost_bars", values=[0.0])
+    drawn("pulse_histogram", counts=[0, 0])
+    drawn("ablation_bars", values=[None, None])
+    drawn("level_histograms", counts=[[[0] * 10]])
+
+
+def test_an_interrupted_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Toy, "hook", staticmethod(stop))
+        with pytest.raises(KeyboardInterrupt):
+            run(Toy(), out=tmp_path)
+    text = write_report(tmp_path).read_text(encoding="utf-8")
+    assert "This run did not end: interrupted by the user" in text
+
+
+def test_a_folder_without_a_result_gets_no_report(tmp_path: Path) -> None:
+    with pytest.raises(FormatError):
+        write_report(tmp_path)
+    assert list(tmp_path.iterdir()) == []
