@@ -297,8 +297,8 @@ class Radix(Encoding):
     """Two-level cells read against a fixed reference, each counting 1/ratio of the one before (sub-binary radix).
 
     w = Σ_l (c_l - reference) ratio^-l with c_l near 0 or 1. With ratio < 2 neighbouring codes overlap, so that in
-    ``successive`` order a later cell repairs an earlier cell's error; a cell whose on state deviates by at most e is
-    repairable while ratio <= 1 + 1/(1 + 2e).
+    ``successive`` order later cells repair an earlier cell's error: of one that turns on up to e too strongly while
+    ratio <= 1 + 1/(1 + 2e), and of any number of cells that turn on up to e too weakly while ratio <= 2 - 2e.
     """
 
     kind: Literal["radix"] = "radix"
