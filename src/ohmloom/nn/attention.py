@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from ohmloom.errors import ConfigurationError, message
 from ohmloom.nn.layers import OnChip, Weighted
 from ohmloom.nn.modes import Programmed
 
@@ -70,7 +71,10 @@ class ChipMultiheadAttention(OnChip, nn.MultiheadAttention):
             for name, x in (("query", query), ("key", key), ("value", value))
         ]  # (batch, heads, positions, head width)
         scores = heads[0] @ heads[1].transpose(-1, -2) / self.head_dim**0.5
-        mask = self._mask(scores, attn_mask, key_padding_mask, is_causal)
+        if is_causal and attn_mask is None:
+            rule = "must be given where is_causal says that it is causal"
+            raise ConfigurationError(message("attn_mask", rule, None, "Give the mask: the hint does not replace it."))
+        mask = self._mask(scores, attn_mask, key_padding_mask)
         weights = torch.softmax(scores if mask is None else scores + mask, dim=-1)
         mixed = F.dropout(weights, self.dropout, self.training) @ heads[2]
         output = self.project(mixed.transpose(1, 2).flatten(2), "output", parts["output"])
@@ -81,13 +85,9 @@ class ChipMultiheadAttention(OnChip, nn.MultiheadAttention):
             return output.squeeze(0), None if shown is None else shown.squeeze(0)
         return output, shown
 
-    def _mask(
-        self, scores: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool
-    ) -> Tensor | None:
+    def _mask(self, scores: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None) -> Tensor | None:
         """All masks as one additive mask, broadcastable to the scores (batch, heads, targets, sources)."""
         batch, _, targets, sources = scores.shape
-        if attn_mask is None and is_causal:
-            attn_mask = torch.ones(targets, sources, dtype=torch.bool, device=scores.device).triu(1)
         total = None
         if attn_mask is not None:
             total = _additive(attn_mask, scores)

@@ -21,7 +21,6 @@ from ohmloom.chips.stored import partial_sums
 from ohmloom.crossbars import AnalogueReadout
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
 from ohmloom.nn.convert import converted, state_of
-from ohmloom.nn.hardware import matrices
 from ohmloom.nn.layers import Clips, OnChip, Weighted
 from ohmloom.nn.modes import Programmed
 from ohmloom.nn.quantisers import best_limit
@@ -72,11 +71,13 @@ def calibrate(
         hardware.train(training)
         for name, layer in layers.items():
             layer.on_chip.calibrating, layer.on_chip.die = None, dies[name]
-    where = f"{state.dies} dies, {show(state.elapsed, TIME)} after programming" if programmed else "ranges only"
-    state.calibration = f"{len(x)} samples, {where}"
     if programmed:
-        for matrix in matrices(hardware).values():
-            matrix.calibration.stamp = state.calibration
+        for matrix in state.matrices.values():
+            matrix.calibration.stamp = (
+                f"read-outs on {len(x)} samples, {state.dies} dies, {state.age} after programming"
+            )
+    elif ranges:
+        state.ranges = f"{len(x)} samples"
 
 
 def learn_clips(hardware: nn.Module) -> list[nn.Parameter]:

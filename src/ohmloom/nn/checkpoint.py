@@ -54,10 +54,8 @@ def save(hardware: nn.Module, folder: str | Path, *, overwrite: bool = False) ->
         "model": type(hardware).__name__,
         "signature": signature(hardware),
         "weights": digest(digital_state(hardware).values()),
-        "seed": -1 if state.seed is None else state.seed,
         "dies": state.dies,
-        "elapsed": state.elapsed,
-        "calibration": state.calibration,
+        "ranges": state.ranges,
         "programmed": isinstance(state.mode, Programmed),
         "rules": {
             n: {k: v.table() if isinstance(v, Mapping) else v for k, v in r.items()} for n, r in state.rules.items()
@@ -103,9 +101,8 @@ def load(folder: str | Path, model: nn.Module) -> Any:
         raise FormatError(message("model weights", "must be those that were programmed", "other values", remedy))
     state = state_of(hardware)
     for name, layer in converted(hardware).items():
-        _restore_layer(layer, name, table["layers"][name or "model"], tensors, table, state.chip)
-    state.seed = None if table["seed"] < 0 else table["seed"]
-    state.dies, state.elapsed, state.calibration = table["dies"], table["elapsed"], table["calibration"]
+        _restore_layer(layer, name, table["layers"][name or "model"], tensors, state.chip)
+    state.dies, state.ranges = table["dies"], table["ranges"]
     if state.dies:
         held = [matrix for layer in converted(hardware).values() for matrix in layer.on_chip.matrices.values()]
         state.installation = install(state.chip, {matrix.name: matrix for matrix in held})
@@ -139,12 +136,11 @@ def _matrix_table(matrix: StoredMatrix, prefix: str, tensors: dict[str, Tensor])
             tensors[f"{prefix}/calibration/{field}"] = value
     held = matrix.segments
     return {"inputs": held.inputs, "outputs": held.outputs, "count": held.count, "bias_rows": held.bias_rows,
-            "extrapolate": matrix.extrapolate, "stamp": matrix.calibration.stamp}  # fmt: skip
+            "seed": matrix.streams.seed, "elapsed": matrix.elapsed, "extrapolate": matrix.extrapolate,
+            "stamp": matrix.calibration.stamp}  # fmt: skip
 
 
-def _restore_layer(
-    layer: OnChip, name: str, entry: dict[str, Any], tensors: dict[str, Tensor], table: dict[str, Any], chip: Chip
-) -> None:
+def _restore_layer(layer: OnChip, name: str, entry: dict[str, Any], tensors: dict[str, Tensor], chip: Chip) -> None:
     state, prefix = layer.on_chip, name or "model"
 
     def named(kind: str) -> dict[str, Tensor]:
@@ -160,12 +156,12 @@ def _restore_layer(
         cells = Cells(*(tensors[f"{start}/cells/{leaf}"] for leaf in Cells._fields))
         segments = Segments(held["inputs"], held["outputs"], held["count"], held["bias_rows"])
         full = matrix_name(prefix, part, len(entry["parts"]))
-        streams = Streams(table["seed"]).child(full)
+        streams = Streams(held["seed"]).child(full)
         calibration = Calibration(*(tensors.get(f"{start}/calibration/{f}") for f in _CALIBRATION), stamp=held["stamp"])
         state.matrices[part] = StoredMatrix(
             state.mapping, chip.device, streams, segments, cells, tensors[f"{start}/scale"],
             tensors.get(f"{start}/targets"), name=full, calibration=calibration,
-            elapsed=table["elapsed"], extrapolate=held["extrapolate"],
+            elapsed=held["elapsed"], extrapolate=held["extrapolate"],
         )  # fmt: skip
     if entry["parts"]:
         state.fingerprint = Fingerprint(layer.watched())

@@ -26,8 +26,6 @@ CONVERTED = {
 NORMS = {nn.BatchNorm1d: ChipBatchNorm1d, nn.BatchNorm2d: ChipBatchNorm2d}
 WEIGHTED = (nn.Embedding, nn.RNNBase, nn.RNNCellBase, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.Conv3d, nn.Bilinear)
 
-_owners = itertools.count()
-
 
 def convert(model: nn.Module, chip: Chip, rules: Table[str, Table[str, object]] | None = None) -> Any:
     """A new module that computes like ``model`` and can be put on ``chip``; the model is untouched. No chance involved.
@@ -37,16 +35,19 @@ def convert(model: nn.Module, chip: Chip, rules: Table[str, Table[str, object]] 
     digital, and `summary` says why. Batch norms that directly follow a converted layer are folded into its cells when
     they are programmed, and only then.
 
-    Raises ConversionError if nothing can be converted, UnknownNameError for a rule without its layer, NotFiniteError
-    for NaN in a weight, PlacementError if the network does not fit the chip.
+    Raises ConversionError if nothing can be converted or something already is, UnknownNameError for a rule without its
+    layer, NotFiniteError for NaN in a weight, PlacementError if the network does not fit the chip.
     """
+    if converted(model):
+        rule = "must not be converted already"
+        raise ConversionError(message("model", rule, type(model).__name__, "Convert the model that you started from."))
     rules = {name: dict(rule) for name, rule in (rules or {}).items()}
     names = {name for name, _ in model.named_modules()}
     for name in rules.keys() - names:
         raise unknown("rules", name, names - {""})
     _check_finite(model)
     hardware = copy.deepcopy(model)
-    state = HardwareState(chip, rules, {}, signature(model), owner=f"hardware-{next(_owners)}")
+    state = HardwareState(chip, rules, {}, signature(model))
     pairs = norm_pairs(model)
     inside_attention: set[str] = set()
     modules = dict(hardware.named_modules())

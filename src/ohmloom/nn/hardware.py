@@ -19,11 +19,11 @@ from ohmloom.ledger import Event, Ledger, open_ledgers, record
 from ohmloom.nn.convert import converted, matrix_name, state_of
 from ohmloom.nn.layers import OnChip
 from ohmloom.nn.modes import Digital, Mode, Programmed, Quantised
-from ohmloom.nn.state import Fingerprint, Removable
+from ohmloom.nn.state import Fingerprint, Removable, new_owner
 from ohmloom.quantities import TIME, parse
 from ohmloom.random import Streams
 
-NAMED = {"digital": Digital(), "quantised": Quantised(), "programmed": Programmed()}
+NAMED: dict[str, Mode] = {"digital": Digital(), "quantised": Quantised(), "programmed": Programmed()}
 
 
 def mode(hardware: nn.Module, wanted: Mode | str) -> None:
@@ -31,19 +31,18 @@ def mode(hardware: nn.Module, wanted: Mode | str) -> None:
 
     Raises UnknownNameError for an unknown name and NotProgrammedError for `Programmed` without cells.
     """
-    if isinstance(wanted, str):
-        if wanted not in NAMED:
-            raise unknown("mode", wanted, NAMED)
-        wanted = NAMED[wanted]
+    if isinstance(wanted, str) and wanted not in NAMED:
+        raise unknown("mode", wanted, NAMED)
+    chosen = NAMED[wanted] if isinstance(wanted, str) else wanted
     state = state_of(hardware)
-    if isinstance(wanted, Programmed) and not state.dies:
+    if isinstance(chosen, Programmed) and not state.dies:
         raise NotProgrammedError(message("mode", "needs programmed cells", "none", "Call ohmloom.program(hardware)."))
-    state.mode = wanted
+    state.mode = chosen
     for layer in converted(hardware).values():
-        layer.on_chip.mode = wanted
+        layer.on_chip.mode = chosen
     for hook in state.hooks:
         hook.remove()
-    state.hooks = [] if isinstance(wanted, Digital) else _watch(hardware)
+    state.hooks = [] if isinstance(chosen, Digital) else _watch(hardware)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,9 @@ def program(
     """Write all converted layers, or those named, into fresh cells of ``dies`` dies, and set the mode `Programmed`.
 
     Batch norms are folded in. Until every layer is written nothing changes, so an interrupt leaves the hardware as it
-    was. Raises UnknownNameError, ConfigurationError, PlacementError.
+    was. Layers that are not named keep their cells, ages and calibration, and the selected die stays.
+
+    Raises UnknownNameError, ConfigurationError, PlacementError.
     """
     state, own = state_of(hardware), converted(hardware)
     chosen = list(own) if layers is None else list(layers)
@@ -96,9 +97,11 @@ def program(
     installation = install(state.chip, _named(merged))
     for name, matrices in written.items():
         on_chip = own[name].on_chip
-        on_chip.matrices, on_chip.bias_in_rows, on_chip.die = matrices, kept_bias[name], 0
+        on_chip.matrices, on_chip.bias_in_rows = matrices, kept_bias[name]
         on_chip.fingerprint = Fingerprint(own[name].watched())
-    state.installation, state.dies, state.seed, state.elapsed, state.calibration = installation, dies, seed, 0.0, "none"
+    state.installation, state.dies, state.owner = installation, dies, new_owner()
+    if layers is None:
+        select(hardware, 0)
     mode(hardware, Programmed())
     tolerance = getattr(state.chip.device.programming, "tolerance", 1e-6)
     reports = {
@@ -124,7 +127,6 @@ def age(hardware: nn.Module, since_programming: str | float, *, extrapolate: boo
         seconds = float(since_programming)
     for matrix in matrices(hardware).values():
         matrix.age(seconds, extrapolate=extrapolate)
-    state_of(hardware).elapsed = seconds
 
 
 def select(hardware: nn.Module, die: int) -> None:
@@ -240,25 +242,27 @@ def _report(matrix: StoredMatrix, tolerance: float) -> ProgrammingReport:
 
 def _watch(hardware: nn.Module) -> list[Removable]:
     """Outside `Digital`: notice layers that a forward does not call, and keep torch's fused paths from doing so."""
-    layers, state = converted(hardware), state_of(hardware)
-
-    def before(*_: object) -> None:
-        for layer in layers.values():
-            layer.on_chip.calls = 0
-
-    def after(_module: nn.Module, inputs: tuple[object, ...], _output: object) -> None:
-        missed = [name for name, layer in layers.items() if not layer.on_chip.calls]
-        if missed:
-            rule = "must be called by every forward outside Digital"
-            remedy = "Call the layer itself rather than its weight, or keep it digital with a rule."
-            raise BypassedError(message(", ".join(missed), rule, "a forward that passed it by", remedy))
-        if open_ledgers() and inputs and isinstance(inputs[0], Tensor):
-            _record_inferences(state.owner, hardware, inputs[0])
-
-    hooks = [hardware.register_forward_pre_hook(before), hardware.register_forward_hook(after)]
+    hooks = [hardware.register_forward_pre_hook(_before_forward), hardware.register_forward_hook(_after_forward)]
+    layers = converted(hardware)
     own = [layer.register_forward_pre_hook(_no_fused_path) for layer in layers.values() if isinstance(layer, nn.Module)]
     encoders = [m for m in hardware.modules() if isinstance(m, nn.TransformerEncoder) and m.use_nested_tensor]
     return [*hooks, *own, *(_Padded(encoder) for encoder in encoders)]
+
+
+# These know their module only as an argument, so that a copy of the hardware is watched by its own hooks.
+def _before_forward(hardware: nn.Module, _inputs: object) -> None:
+    for layer in converted(hardware).values():
+        layer.on_chip.calls = 0
+
+
+def _after_forward(hardware: nn.Module, inputs: tuple[object, ...], _output: object) -> None:
+    missed = [name for name, layer in converted(hardware).items() if not layer.on_chip.calls]
+    if missed:
+        rule = "must be called by every forward outside Digital"
+        remedy = "Call the layer itself rather than its weight, or keep it digital with a rule."
+        raise BypassedError(message(", ".join(missed), rule, "a forward that passed it by", remedy))
+    if open_ledgers() and inputs and isinstance(inputs[0], Tensor):
+        _record_inferences(state_of(hardware).owner, hardware, inputs[0])
 
 
 class _Padded:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+from collections import Counter
 from collections.abc import Iterable
+from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,6 +15,14 @@ from torch import Tensor, nn
 
 from ohmloom.chips import Chip, Installation, Mapping, StoredMatrix
 from ohmloom.nn.modes import Digital, Mode
+from ohmloom.quantities import TIME, show
+
+_owners = itertools.count()
+
+
+def new_owner() -> str:
+    """A token under which hardware counts its inferences; a fresh one for each programming, as its matrices get."""
+    return f"hardware-{next(_owners)}"
 
 
 class Removable(Protocol):
@@ -47,13 +58,30 @@ class HardwareState:
     digital: dict[str, str]  # layer → why it stays digital
     signature: str  # of the model's structure
     mode: Mode = field(default_factory=Digital)
-    seed: int | None = None
     dies: int = 0
-    elapsed: float = 0.0
-    calibration: str = "none"
+    ranges: str = ""  # on what the input ranges were calibrated
     installation: Installation | None = None
     hooks: list[Removable] = field(default_factory=list)
-    owner: str = ""
+    owner: str = field(default_factory=new_owner)
+
+    @property
+    def matrices(self) -> Table[str, StoredMatrix]:
+        """All stored matrices by name; none before programming."""
+        return {} if self.installation is None else self.installation.matrices
+
+    @property
+    def age(self) -> str:
+        """The time since programming as text, or several where layers differ."""
+        return ", ".join(show(elapsed, TIME) for elapsed in sorted({m.elapsed for m in self.matrices.values()}))
+
+    @property
+    def calibration(self) -> str:
+        """What was calibrated, on what and when, as text."""
+        stamps = Counter(matrix.calibration.stamp for matrix in self.matrices.values())
+        stamps.pop("", None)
+        all_of = len(self.matrices)
+        read_outs = [f"{stamp} ({count} of {all_of} matrices)" for stamp, count in stamps.items()]
+        return "; ".join([f"input ranges on {self.ranges}"] * bool(self.ranges) + read_outs) or "none"
 
 
 class Fingerprint:

@@ -9,7 +9,6 @@ from torch import nn
 from ohmloom.chips import Placement
 from ohmloom.crossbars import AnalogueReadout
 from ohmloom.nn.convert import converted, plan, state_of
-from ohmloom.quantities import TIME, show
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Summary:
     placement: Placement
     mode: str
     dies: int
-    elapsed: float
+    age: str
     calibration: str
 
     def __str__(self) -> str:
@@ -52,7 +51,7 @@ class Summary:
             lines.append(f"{row.name:<{width}}{row.kind:<20}{shape:>12}{row.segments:>7}{row.cores:>7}{row.cells:>9}"
                          f"  {row.bias:<8} {row.path}")  # fmt: skip
         lines += [""] + [f"digital: {name or 'model'} ({why})" for name, why in self.digital.items()]
-        drawn = f"{self.dies} dies, {show(self.elapsed, TIME)} after programming" if self.dies else "not programmed"
+        drawn = f"{self.dies} dies, {self.age} after programming" if self.dies else "not programmed"
         lines.append(f"mode: {self.mode}; {drawn}; calibration: {self.calibration}")
         return "\n".join(lines)
 
@@ -79,5 +78,5 @@ def summary(hardware: nn.Module) -> Summary:
         rows.append(Row(block, kind, shape, 1 + max(b.segment for b in blocks), cores, cells, place, path))
     return Summary(
         state.chip.name, state.chip.device.name, tuple(rows), dict(state.digital), placement,
-        type(state.mode).__name__, state.dies, state.elapsed, state.calibration,
+        type(state.mode).__name__, state.dies, state.age, state.calibration,
     )  # fmt: skip
