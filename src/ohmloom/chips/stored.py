@@ -28,6 +28,7 @@ from ohmloom.ledger import open_ledgers
 from ohmloom.random import Streams
 
 ALL = slice(None)
+BLOCK = 2**19  # levels of one block of a product: 2 MiB in float32
 _tokens = itertools.count()
 
 
@@ -303,8 +304,19 @@ class StoredMatrix:
 
 
 def _analogue_product(matrix: StoredMatrix, x: Tensor, generator: torch.Generator, dies: slice) -> Tensor:
+    """The product in blocks of vectors whose levels stay in the processor's cache."""
+    phases, rows = len(matrix.mapping.drive.significance), matrix.segments.count * matrix.segments.rows
+    vectors = max(BLOCK // (phases * rows * x.shape[0]), 64)
+    sensing = matrix.sensing(generator, dies)
+    parts = [_block_product(matrix, part, sensing, generator, dies) for part in x.split(vectors, dim=1)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def _block_product(
+    matrix: StoredMatrix, x: Tensor, sensing: Sensing, generator: torch.Generator, dies: slice
+) -> Tensor:
     driven, levels = matrix.drive(x)
-    sums = partial_sums(matrix, driven, levels, matrix.sensing(generator, dies), generator, dies)
+    sums = partial_sums(matrix, driven, levels, sensing, generator, dies)
     _count_clips(matrix.clips, driven.clipped, 0, 0)
     calibration, readout = matrix.calibration, matrix.mapping.readout
     if not readout.linear:

@@ -35,6 +35,19 @@ class Driven(NamedTuple):
         return total if self.offset is None else total + self.offset
 
 
+class Coded(NamedTuple):
+    """A vector as codes, before they are cut into phases: x ≈ scale · code + offset."""
+
+    code: Tensor  # (..., inputs)
+    scale: Tensor | float  # (..., 1) or a number
+    offset: Tensor | None  # (..., 1), None where it is 0
+    clipped: Tensor | int  # inputs beyond the limit
+
+    def value(self) -> Tensor:
+        """The numbers that the codes stand for: (..., inputs)."""
+        return self.code * self.scale if self.offset is None else self.code * self.scale + self.offset
+
+
 class Drive(Part, ABC):
     """Abstract: a code from numbers to line levels."""
 
@@ -55,10 +68,27 @@ class Drive(Part, ABC):
         """The levels that one phase can have, None where they are analogue."""
 
     @abstractmethod
-    def encode(self, x: Tensor, limit: Tensor | float | None = None) -> Driven:
-        """Levels of ``x`` (..., inputs). ``limit`` is the largest |x| (or x) that the code reaches, and larger ones
+    def coded(self, x: Tensor, limit: Tensor | float | None = None) -> Coded:
+        """Codes of ``x`` (..., inputs). ``limit`` is the largest |x| (or x) that the code reaches, and larger ones
         clip; None takes each vector's own largest magnitude, so that nothing clips and no vector depends on another.
         """
+
+    @abstractmethod
+    def levels(self, code: Tensor) -> Tensor:
+        """The levels that send a code: (phases, ..., inputs), with Σ_k a_k levels_k = code · `code_weight`."""
+
+    @property
+    def code_weight(self) -> float:
+        """How much one step of the code is in Σ_k a_k levels_k."""
+        return 1.0
+
+    def encode(self, x: Tensor, limit: Tensor | float | None = None) -> Driven:
+        """Levels of ``x`` (..., inputs) with their significance and scale; ``limit`` as in :meth:`coded`."""
+        coded = self.coded(x, limit)
+        levels = self.levels(coded.code)
+        return Driven(
+            levels, levels.new_tensor(self.significance), coded.scale / self.code_weight, coded.offset, coded.clipped
+        )
 
     @property
     def signed(self) -> bool:
@@ -87,8 +117,11 @@ def _limited(x: Tensor, limit: Tensor | float | None, lowest: float) -> tuple[Te
 
 def _bits(code: Tensor, count: int) -> Tensor:
     """Bits of non-negative integers held as floats, least significant first: (count, ...)."""
-    weights = 2 ** torch.arange(count, dtype=torch.int64, device=code.device).view(-1, *[1] * code.dim())
-    return (code.to(torch.int64).unsqueeze(0) // weights % 2).to(code.dtype)
+    whole = code.to(torch.uint8 if count <= 8 else torch.int32)
+    bits = code.new_empty((count, *code.shape))
+    for index in range(count):
+        bits[index] = (whole >> index) & 1
+    return bits
 
 
 class Amplitude(Drive):
@@ -117,12 +150,15 @@ class Amplitude(Drive):
     def signed(self) -> bool:
         return self.negative
 
-    def encode(self, x: Tensor, limit: Tensor | float | None = None) -> Driven:
+    def coded(self, x: Tensor, limit: Tensor | float | None = None) -> Coded:
         fraction, limit, clipped = _limited(x, limit, -1.0 if self.negative else 0.0)
         if self.bits is not None:
             steps = max(2 ** (self.bits - self.negative) - 1, 1)
             fraction = fraction.mul(steps).round_().mul_(1 / steps)
-        return Driven(fraction.unsqueeze(0), fraction.new_ones(1), limit, None, clipped)
+        return Coded(fraction, limit, None, clipped)
+
+    def levels(self, code: Tensor) -> Tensor:
+        return code.unsqueeze(0)
 
 
 class BitSerial(Drive):
@@ -172,22 +208,25 @@ class BitSerial(Drive):
     def lines_rest(self) -> bool:
         return self.code != "two-phase"
 
-    def encode(self, x: Tensor, limit: Tensor | float | None = None) -> Driven:
+    @property
+    def code_weight(self) -> float:
+        return 2.0 if self.code == "two-phase" else 1.0
+
+    def coded(self, x: Tensor, limit: Tensor | float | None = None) -> Coded:
         steps = 2**self.magnitude_bits - 1
         lowest = {"signed": -1.0, "twos-complement": -(steps + 1) / steps}.get(self.code, 0.0)
         fraction, limit, clipped = _limited(x, limit, lowest)
-        code = (fraction * steps).round_()
-        scale = limit / steps
+        return Coded((fraction * steps).round_(), limit / steps, None, clipped)
+
+    def levels(self, code: Tensor) -> Tensor:
         if self.code == "signed":
-            levels = _bits(code.abs(), self.magnitude_bits) * code.sign()
-        elif self.code == "unsigned":
-            levels = _bits(code, self.bits)
-        elif self.code == "two-phase":
-            levels = torch.cat([_bits(code, self.bits) * 2 - 1, torch.ones_like(code).unsqueeze(0)])
-            scale = scale / 2
-        else:
-            levels = _bits(torch.where(code < 0, code + 2**self.bits, code), self.bits)
-        return Driven(levels, levels.new_tensor(self.significance), scale, None, clipped)
+            levels = _bits(code.abs(), self.magnitude_bits)
+            return levels.mul_(code.sign()) if bool((code < 0).any()) else levels
+        if self.code == "unsigned":
+            return _bits(code, self.bits)
+        if self.code == "two-phase":
+            return torch.cat([_bits(code, self.bits).mul_(2).sub_(1), torch.ones_like(code).unsqueeze(0)])
+        return _bits(torch.where(code < 0, code + 2**self.bits, code), self.bits)
 
 
 class Affine(Drive):
@@ -211,12 +250,14 @@ class Affine(Drive):
     def input_bits(self) -> int:
         return self.bits
 
-    def encode(self, x: Tensor, limit: Tensor | float | None = None) -> Driven:
+    def coded(self, x: Tensor, limit: Tensor | float | None = None) -> Coded:
         low, high = x.amin(-1, keepdim=True), x.amax(-1, keepdim=True)
         span = torch.where(high > low, high - low, torch.ones_like(low))
         steps = 2**self.bits - 1
-        code = ((x - low) / span * steps).round_()
-        return Driven(_bits(code, self.bits), x.new_tensor(self.significance), span / steps, low, 0)
+        return Coded(((x - low) / span * steps).round_(), span / steps, low, 0)
+
+    def levels(self, code: Tensor) -> Tensor:
+        return _bits(code, self.bits)
 
 
 class Pulses(Drive):
@@ -241,10 +282,13 @@ class Pulses(Drive):
     def signed(self) -> bool:
         return self.code == "bipolar"
 
-    def encode(self, x: Tensor, limit: Tensor | float | None = None) -> Driven:
+    def coded(self, x: Tensor, limit: Tensor | float | None = None) -> Coded:
         allowed = (x == 0) | (x == 1) | ((x == -1) if self.signed else False)
         if not bool(allowed.all()):
             wrong = x[~allowed].flatten()[0].item()
             rule = f"must be {'-1, 0 or 1' if self.signed else '0 or 1'} for {self.code} pulses"
             raise NotFiniteError(message("x", rule, wrong, "Send spikes, or choose another drive."))
-        return Driven(x.unsqueeze(0), x.new_ones(1), 1.0, None, 0)
+        return Coded(x, 1.0, None, 0)
+
+    def levels(self, code: Tensor) -> Tensor:
+        return code.unsqueeze(0)

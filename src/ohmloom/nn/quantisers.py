@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from ohmloom.crossbars import AnalogueReadout, Drive
 
 
-def quantise_input(x: Tensor, drive: Drive, limit: Tensor | float | None) -> Tensor:
+class _Rounded(torch.autograd.Function):
+    """The value of a drive's code, straight through inside the limit; outside, the gradient is the limit's (PACT)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, limit: Tensor, drive: Drive) -> Tensor:  # type: ignore[override]
+        ctx.save_for_backward(x, limit)
+        ctx.low = -1.0 if drive.signed else 0.0
+        return drive.coded(x, limit).value()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+        x, limit = ctx.saved_tensors
+        above, below = x > limit, x < ctx.low * limit
+        outside = torch.where(above, gradient, 0.0).sum() + ctx.low * torch.where(below, gradient, 0.0).sum()
+        return gradient.masked_fill(above | below, 0.0), outside.reshape(limit.shape), None
+
+
+def quantise_input(x: Tensor, drive: Drive, limit: Tensor | None) -> Tensor:
     """The numbers that the drive's codes of ``x`` (..., inputs) stand for.
 
     The gradient passes where |x| is inside the limit and reaches the limit from outside (PACT, arXiv:1805.06085).
     """
-    with torch.no_grad():
-        held = limit.detach() if isinstance(limit, Tensor) else limit
-        code = drive.encode(x.detach(), held).value()
-    if not torch.is_grad_enabled():
-        return code
-    inside = x
     if limit is not None:
-        top = torch.as_tensor(limit, dtype=x.dtype, device=x.device)
-        inside = torch.minimum(x, top)
-        inside = torch.maximum(inside, -top if drive.signed and bool((x < 0).any()) else torch.zeros_like(top))
-    return inside + (code - inside).detach()
+        return _Rounded.apply(x, limit.to(x), drive)  # type: ignore[no-any-return]
+    with torch.no_grad():
+        code = drive.coded(x, None).value()
+    return x + (code - x).detach() if x.requires_grad else code
 
 
 def quantise_output(y: Tensor, readout: AnalogueReadout, full_range: Tensor | None) -> Tensor:
