@@ -99,7 +99,7 @@ def test_early_stop_changes_the_count_but_never_the_code(bits: int) -> None:
     assert torch.allclose(read.value, full, atol=1e-9)
     assert read.steps is not None
     assert float(read.steps.max()) == adc.steps
-    assert float(read.steps.mean()) < adc.steps / 2 + 1 < adc.steps
+    assert float(read.steps.mean()) < adc.steps / 2 + 1.1 < adc.steps  # count + 1, evenly spread
 
 
 def test_the_chip_counts_at_most_128_steps() -> None:

@@ -24,7 +24,6 @@ from ohmloom.nn.convert import converted, state_of
 from ohmloom.nn.layers import Clips, OnChip, Weighted
 from ohmloom.nn.modes import Programmed
 from ohmloom.nn.quantisers import best_limit
-from ohmloom.quantities import TIME, show
 
 Pairs = Callable[[Tensor], tuple[Tensor, Tensor]]
 
