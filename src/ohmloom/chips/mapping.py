@@ -8,6 +8,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from ohmloom.chips.segments import Segments, cut
 from ohmloom.crossbars import (
     Affine,
     AnalogueReadout,
@@ -80,10 +81,12 @@ class Mapping(Description):
 
     @property
     def input_capacity(self) -> int | None:
-        """Inputs (with bias rows) that one array takes."""
-        by_rows = None if self.rows is None else self.rows // self.encoding.layout.rows_per_input
-        limits = [limit for limit in (by_rows, self.inputs) if limit is not None]
-        return min(limits) if limits else None
+        """Inputs, bias rows included, that the rows of one array take."""
+        return None if self.rows is None else self.rows // self.encoding.layout.rows_per_input
+
+    def segments(self, inputs: int, outputs: int, bias: float = 0.0) -> Segments:
+        """How a matrix is cut along its inputs; ``bias`` as in :func:`ohmloom.chips.segments.cut`."""
+        return cut(inputs, outputs, self.input_capacity, bias, self.inputs)
 
     @property
     def output_capacity(self) -> int | None:

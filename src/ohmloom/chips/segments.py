@@ -67,8 +67,8 @@ class Segments:
         return pad(exists, (0, self.bias_rows), value=True).unsqueeze(-1)
 
 
-def cut(inputs: int, outputs: int, capacity: int | None, bias: float = 0.0) -> Segments:
-    """The fewest near-equal segments whose rows fit ``capacity``.
+def cut(inputs: int, outputs: int, capacity: int | None, bias: float = 0.0, most: int | None = None) -> Segments:
+    """The fewest near-equal segments whose rows fit ``capacity`` and whose inputs are at most ``most``.
 
     ``bias`` is the largest |bias| in units of the largest weight times the full input level; it is divided over enough
     rows that no cell exceeds the range. Raises PlacementError where even one input per segment would not fit.
@@ -77,7 +77,7 @@ def cut(inputs: int, outputs: int, capacity: int | None, bias: float = 0.0) -> S
     while True:
         rows = max(math.ceil(bias / count - 1e-6), 1) if bias > 0 else 0
         segments = Segments(inputs, outputs, count, rows)
-        if capacity is None or segments.rows <= capacity:
+        if segments.rows <= (capacity or segments.rows) and segments.length <= (most or inputs):
             return segments
         if count >= inputs:
             rule = f"bias rows and one input must fit {capacity} rows"

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ohmloom.chips.logic import logic_product
 from ohmloom.chips.mapping import Mapping
-from ohmloom.chips.segments import Segments, cut
+from ohmloom.chips.segments import Segments
 from ohmloom.chips.sensing import SPAN, column_errors, compile_matrix, effective_matrix, held_matrix, select_dies
 from ohmloom.chips.tally import record_product
 from ohmloom.crossbars import Driven, Layout, LogicReadout, Sensing, sense
@@ -74,7 +74,7 @@ class StoredMatrix:
     extrapolate: bool = False
     mirror: StoredMatrix | None = None  # whose cells these are, if this is the other side of another matrix
     _cache: dict[str, object] = field(default_factory=dict, repr=False)
-    _reads: torch.Generator | None = field(default=None, repr=False)
+    _reads: dict[tuple[int, torch.device], torch.Generator] = field(default_factory=dict, repr=False)
     _other: StoredMatrix | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -180,11 +180,11 @@ class StoredMatrix:
         """
         if self._other is None:
             mapping = self.mapping.transposed
-            segments = cut(self.segments.outputs, self.segments.inputs, mapping.input_capacity)
+            segments = mapping.segments(self.segments.outputs, self.segments.inputs)
             streams = self.streams.child("transposed")
             self._other = replace(
                 self, mapping=mapping, segments=segments, streams=streams, targets=None, mirror=self,
-                name=f"{self.name}.T", calibration=Calibration(), clips=Clips(), _cache={}, _reads=None, _other=self,
+                name=f"{self.name}.T", calibration=Calibration(), clips=Clips(), _cache={}, _reads={}, _other=self,
             )  # fmt: skip
             if self.targets is not None:
                 self._other.targets = self._other._turned(self.targets)
@@ -201,7 +201,7 @@ class StoredMatrix:
         """
         self._check(x, dies)
         x = x if x.dim() == 3 else x.unsqueeze(0)
-        generator = generator or self._read_stream(x.device)
+        generator = generator or self._read_stream(x.device, dies)
         compute = logic_product if isinstance(self.mapping.readout, LogicReadout) else _analogue_product
         with torch.no_grad():
             exact = compute(self, x.detach(), generator, dies)
@@ -285,10 +285,13 @@ class StoredMatrix:
             self._cache["errors"] = column_errors(self)
         return self._cache["errors"]  # type: ignore[return-value]
 
-    def _read_stream(self, device: torch.device) -> torch.Generator:
-        if self._reads is None or self._reads.device != device:
-            self._reads = self.streams.generator("reads", device=device)
-        return self._reads
+    def _read_stream(self, device: torch.device, dies: slice) -> torch.Generator:
+        """The stream of read noise: one for each die that computes alone, one for all together."""
+        chosen = range(self.dies)[dies]
+        key = (chosen[0] if len(chosen) == 1 else -1, device)
+        if key not in self._reads:
+            self._reads[key] = self.streams.generator("reads", key[0], device=device)
+        return self._reads[key]
 
     def _check(self, x: Tensor, dies: slice) -> None:
         selected = len(range(self.dies)[dies])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ohmloom.chips.mapping import Mapping
-from ohmloom.chips.segments import Segments, cut
+from ohmloom.chips.segments import Segments
 from ohmloom.chips.stored import StoredMatrix
 from ohmloom.chips.tally import record_pulses
 from ohmloom.crossbars import AnalogueReadout, Layout, LogicReadout, VoltageSense
@@ -46,7 +46,7 @@ def store(
         matrix = matrix.clamp(-1, 1)
     share = _bias_share(bias, limit, scale)
     largest = 0.0 if share is None else float(share.abs().max())
-    segments = cut(*matrix.shape, capacity=mapping.input_capacity, bias=largest)
+    segments = mapping.segments(*matrix.shape, bias=largest)
     held_key = None if key is None else _held_key(key, segments, mapping)
     written = [
         _write(segments.fold(matrix, share), held_key, mapping, device, streams, segments, die) for die in range(dies)
@@ -79,7 +79,7 @@ def form(
     ``voltage`` is the forming voltage (absent: the device's own); with ``one_of_pair`` the cell of each pair that
     breaks down first keeps the other from forming, and so chooses the weight's sign.
     """
-    segments = cut(shape[1], shape[0], mapping.input_capacity)
+    segments = mapping.segments(shape[1], shape[0])
     layout = mapping.encoding.layout
     if one_of_pair and len(layout.signs) != 2:
         raise ConfigurationError(

@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from ohmloom.chips import Chip, Mapping, Need, Placement, cut, need, place
+from ohmloom.chips import Chip, Mapping, Need, Placement, need, place
 from ohmloom.errors import ConversionError, NotFiniteError, message, unknown
 from ohmloom.nn.attention import ChipMultiheadAttention, why_digital
 from ohmloom.nn.folding import norm_pairs
@@ -97,7 +97,7 @@ def needs(hardware: nn.Module) -> dict[str, Need]:
             largest = 0.0
             if mapping.bias == "rows" and bias is not None and limit is not None:
                 largest = float((bias.detach().abs().max() / (limit.detach() * mapping.scale(weight))).cpu())
-            segments = cut(weight.shape[1], weight.shape[0], mapping.input_capacity, largest)
+            segments = mapping.segments(weight.shape[1], weight.shape[0], largest)
             result[matrix_name(name, part, len(parts))] = need(segments, mapping)
     return result
 

@@ -173,8 +173,9 @@ class _ChipConvolution(OnChip):
         """Groups that share a matrix: as many as fit the rows of one array, at least one."""
         layer = cast("nn.Conv2d", self)
         per_group = layer.weight[0].numel()
-        capacity = self.on_chip.mapping.input_capacity
-        size = layer.groups if capacity is None else max(capacity // per_group, 1)
+        mapping = self.on_chip.mapping
+        limits = [limit for limit in (mapping.input_capacity, mapping.inputs) if limit is not None]
+        size = max(min(limits) // per_group, 1) if limits else layer.groups
         return [range(start, min(start + size, layer.groups)) for start in range(0, layer.groups, size)]
 
     def parts(self) -> dict[str, Weighted]:
