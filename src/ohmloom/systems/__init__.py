@@ -72,3 +72,8 @@ def run_system(
     from ohmloom.experiments import run  # brings in numpy and scipy
 
     return run(load(name), tier=tier, seed=seed, out=out, progress=progress)
+
+
+register(
+    "neurram-mnist", "A convolutional network on the 48-core NeuRRAM chip", "ohmloom.systems.neurram.mnist:NeurramMnist"
+)

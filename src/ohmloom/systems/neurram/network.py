@@ -52,6 +52,7 @@ def train(
     """
     torch.manual_seed(seed)
     hardware = ol.convert(Convolutional(), chip)
+    _settle_norms(hardware, data)
     ol.calibrate(hardware, data.images[:1000])
     clips = ol.learn_clips(hardware)
     ol.mode(hardware, ol.Noisy(ol.GaussianWeights(deviation=noise)))
@@ -78,6 +79,14 @@ def train(
                 tell(f"epoch {epoch + 1} of {epochs}", (epoch + step * epochs / steps) / epochs)
         tell(f"epoch {epoch + 1}: loss {total / (steps // epochs):.4f}", (epoch + 1) / epochs)
     return {name: value.detach().clone() for name, value in hardware.state_dict().items()}
+
+
+@torch.no_grad()
+def _settle_norms(hardware: nn.Module, data: Labelled, batches: int = 30) -> None:
+    """Let the batch norms of a fresh network see the data, so that the first clips fit what will flow."""
+    hardware.train()
+    for step in range(min(batches, len(data.images) // BATCH)):
+        hardware(data.images[step * BATCH : (step + 1) * BATCH])
 
 
 def build(state: dict[str, Tensor], chip: ol.Chip) -> nn.Module:

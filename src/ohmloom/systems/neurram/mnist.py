@@ -1,0 +1,440 @@
+"""System `neurram-mnist`: the 7-layer CNN on the 48-core chip, programmed cell by cell, aged, calibrated and run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+import ohmloom as ol
+from ohmloom.data import Labelled, load
+from ohmloom.descriptions import Description
+from ohmloom.experiments import Claim, Context, Control, Cost, Figure, Paper, System, Tier
+from ohmloom.systems.neurram import checks, evaluation
+from ohmloom.systems.neurram.training import train_to, training_set, watch, workers
+
+AGES = ("1 s", "1 day", "2 days")
+PAPER = Paper(
+    key="wan2022neurram",
+    authors=("W. Wan", "R. Kubendran", "C. Schaefer", "S. B. Eryilmaz", "W. Zhang", "D. Wu", "et al."),
+    title="A compute-in-memory chip based on resistive random-access memory",
+    journal="Nature",
+    year=2022,
+    volume="608",
+    pages="504-512",
+    doi="10.1038/s41586-022-04992-8",
+    note="Preprint: Edge AI without Compromise, arXiv:2108.07879 (2021)",
+)
+CHIP_ACCURACY, SOFTWARE = "accuracy on the chip after 1 day", "accuracy in software, same activations"
+GAIN, CLEAN_LOSS = "gain by noise training at 15 % of max |W|", "clean loss by noise training"
+RELEASED = "released tool chain (weierwan/Neurram_48core)"
+JOURNAL: dict[str, Any] = {"version": "journal", "source": "doi:10.1038/s41586-022-04992-8"}
+
+CLAIMS = (
+    Claim(name="MNIST accuracy measured on the chip", published=99.0, unit="%", direction="at_least", tolerance=0.5,
+          tolerance_source="acceptance of the specification: at least 98.5 % one day after programming",
+          figure=CHIP_ACCURACY, data="mnist", **JOURNAL),
+    Claim(name="loss from software to chip", published=0.2, unit="points", direction="at_most", tolerance=0.5,
+          tolerance_source="acceptance of the specification: within 0.7 points", version="journal",
+          source="released notebook: software 99.21 %, chip 98.95 to 99.02 %", figure="loss from software to chip",
+          data="mnist"),
+    Claim(name="cells programmed within ±1 µS", published=99.23, unit="%", direction="within", tolerance=0.61,
+          tolerance_source="range of the released failure rates, 0.18 to 1.35 %", version="released files",
+          source=RELEASED, figure="cells within ±1 µS by read-back"),
+    Claim(name="cores of the MNIST network", published=16, unit="cores", direction="within", version="released code",
+          source=RELEASED, figure="cores in use"),
+    Claim(name="cells of the MNIST network", published=46664, unit="cells", direction="within", tolerance=2333,
+          tolerance_source="5 %: the number of bias rows depends on the trained biases", version="released code",
+          source=RELEASED, figure="cells in use"),
+)  # fmt: skip
+CONTROLS = (
+    Control(name="one pulse model: at least 5 pulses per cell", expectation="The mean lies between 5 and 15.",
+            figure="pulses per cell", rule="at_least", bound=5, unit="pulses"),
+    Control(name="one pulse model: at most 15 pulses per cell", expectation="The mean lies between 5 and 15.",
+            figure="pulses per cell", rule="at_most", bound=15, unit="pulses"),
+    Control(name="split products are the dense product", expectation="Ideal cells leave only rounding (N1).",
+            figure="error of split products", rule="at_most", bound=1e-5),
+    Control(name="the transpose uses the same cells", expectation="Driven backwards it is the exact transpose (N1).",
+            figure="error of transposed products", rule="at_most", bound=1e-5),
+    Control(name="relaxation, mean", expectation="Within 2 % of the rectified Gaussian at 8 levels, 3 times (N2).",
+            figure="relaxation: worst deviation of the mean", rule="at_most", bound=2, unit="%"),
+    Control(name="relaxation, spread", expectation="Within 2 % of the rectified Gaussian at 8 levels, 3 times (N2).",
+            figure="relaxation: worst deviation of the spread", rule="at_most", bound=2, unit="%"),
+    Control(name="three epochs reduce the spread", expectation="Less than after one epoch (published direction).",
+            figure="spread at 12 µS after 3 epochs", against="spread at 12 µS after 1 epoch", rule="at_most", bound=0,
+            unit="µS"),
+    Control(name="converter codes", expectation="At most half a step from the value (N3).",
+            figure="worst error of a code", rule="at_most", bound=0.5001, unit="steps"),
+    Control(name="noise training pays", expectation="At least 15 points at 15 % of max |W| (N5).",
+            figure=GAIN, rule="at_least", bound=15, unit="points"),
+    Control(name="noise training costs little", expectation="Clean accuracy falls by at most 1 point (N5).",
+            figure=CLEAN_LOSS, rule="at_most", bound=1, unit="points"),
+    Control(name="calibration matters", expectation="Without any calibration the accuracy collapses (N6).",
+            figure="ablation: no calibration", against="ablation: none", rule="at_most", bound=-10, unit="points"),
+    Control(name="calibration on shuffled targets fails", expectation="Wrong targets leave chance (at most 50 %).",
+            figure="ablation: shuffled targets", rule="at_most", bound=50, unit="%"),
+    Control(name="permuted cells fail", expectation="Cells shuffled within their columns leave chance.",
+            figure="ablation: permuted cells", rule="at_most", bound=50, unit="%"),
+    Control(name="normalisation matters", expectation="Without column sums the accuracy falls by 5 points (N4).",
+            figure="ablation: ranges only, no normalisation", against="ablation: ranges only", rule="at_most",
+            bound=-5, unit="points"),
+)  # fmt: skip
+
+
+class MnistSettings(Description):
+    """How much is trained and evaluated."""
+
+    subset: str = "full"
+    training_images: int = Field(55_000, ge=128)
+    validation_images: int = 5_000
+    epochs: int = Field(8, ge=1)
+    noises: tuple[float, ...] = (0.0, 0.15)  # of training; the last is programmed
+    dies: int = Field(5, ge=1)
+    test_images: int = 10_000  # of the figures after one day
+    few_images: int = 1_000  # of other ages, ablations and effects
+    few_dies: int = 3
+    noise_images: int = 2_000
+    draws: int = 5
+    calibration_images: int = 500
+    cells: int = 100_000  # of each level of the cell statistics
+
+
+class NeurramMnist(System[MnistSettings]):
+    """NeuRRAM's convolutional network on real handwritten digits."""
+
+    name = "neurram-mnist"
+    title = "A convolutional network on the 48-core NeuRRAM chip"
+    summary = "Trained with noise on real handwritten digits, programmed by write-verify, aged, calibrated and run."
+    paper = PAPER
+    claims = CLAIMS
+    controls = CONTROLS
+    tiers = {  # noqa: RUF012
+        "smoke": Tier(summary="Embedded digits, a short training.", budget=60, settings=MnistSettings(
+            subset="embedded", training_images=4_096, validation_images=500, epochs=3, dies=2, test_images=200,
+            few_images=100, few_dies=2, noise_images=300, draws=2, calibration_images=100, cells=20_000)),
+        "standard": Tier(summary="All 60,000 digits, one training seed, 5 dies.", budget=1200,
+                         settings=MnistSettings()),
+        "full": Tier(summary="Five training seeds and the whole grid of noises.", budget=36_000, seeds=5,
+                     settings=MnistSettings(noises=(0.0, 0.05, 0.1, 0.2, 0.3, 0.15), noise_images=10_000, draws=10,
+                                            few_images=10_000, few_dies=5)),
+    }  # fmt: skip
+
+    def run(self, context: Context[MnistSettings]) -> None:
+        """Train, then check cells and mapper, then evaluate in software and on the chip."""
+        torch.set_num_threads(1)  # dies and trainings run side by side instead
+        settings, findings = context.settings, context.findings
+        images = load("mnist", subset=settings.subset)
+        findings.data("mnist", images.origin, f"{settings.training_images} of the training images; {images.source}")
+        trained = _train(context)
+        _check_cells(context)
+        _noise(context, trained, images.tensors("test"))
+        _chip(context, trained, images.tensors("test"))
+        _statements(context)
+
+
+Trained = dict[tuple[int, float], dict[str, Tensor]]  # (seed, training noise) → state
+
+
+def _train(context: Context[MnistSettings]) -> Trained:
+    """All networks, two at a time; finished ones are taken from the run's folder."""
+    settings, folder = context.settings, context.findings.folder / "networks"
+    folder.mkdir(exist_ok=True)
+    wanted = {(seed, noise): folder / f"seed-{seed}-noise-{noise:g}.safetensors"
+              for seed in context.seeds for noise in settings.noises}  # fmt: skip
+    missing = {key: path for key, path in wanted.items() if not path.exists()}
+    if missing:
+        pool = workers()
+        try:
+            futures = {}
+            for (seed, noise), path in missing.items():
+                partial = Path(f"{path}.partial")
+                futures[str(partial)] = pool.submit(
+                    train_to, str(partial), settings.subset, settings.training_images, settings.validation_images,
+                    noise, settings.epochs, seed,
+                )  # fmt: skip
+            watch(futures, {name: Path(name) for name in futures}, context.progress)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        for path in missing.values():
+            Path(f"{path}.partial").rename(path)
+    return {key: load_file(path) for key, path in wanted.items()}
+
+
+def _check_cells(context: Context[MnistSettings]) -> None:
+    """N1 to N3: the machine itself."""
+    findings, cells = context.findings, context.settings.cells
+    chip = ol.Chip.load("neurram")
+    with context.progress.task("cells and mapper", total=4) as advance:
+        weights = torch.randn(32, 288, generator=torch.Generator().manual_seed(context.seed))
+        forward, backward = findings.arm("mapper", lambda: checks.recombined_error(chip, weights))
+        findings.figure(Figure.of("error of split products", forward))
+        findings.figure(Figure.of("error of transposed products", backward))
+        advance()
+        worst = findings.arm("relaxation", lambda: checks.relaxation_errors(chip.device, 2 * cells, context.seed))
+        findings.figure(Figure.of("relaxation: worst deviation of the mean", 100 * worst["mean"], "%"))
+        findings.figure(Figure.of("relaxation: worst deviation of the spread", 100 * worst["spread"], "%"))
+        advance()
+        spread = findings.arm("epochs", lambda: list(checks.epochs_spread(chip.device, cells, context.seed).values()))
+        for epochs, value in zip((1, 3), spread, strict=True):
+            findings.figure(Figure.of(f"spread at 12 µS after {epochs} epoch{'s' * (epochs > 1)}", value, "µS"))
+        findings.figure(Figure.of("worst error of a code", checks.converter_error(6), "steps"))
+        advance()
+        ages, edges, counts = checks.level_histograms(chip.device, cells, context.seed)
+        findings.plot("level_histograms", ages=ages, levels=checks.LEVELS.tolist(), edges=edges, counts=counts,
+                      caption="Conductance of write-verified cells at 8 levels: right after writing, and relaxed. "
+                      "Cells that cannot reach a high level are given up where they stand.")  # fmt: skip
+        advance()
+
+
+def _noise(context: Context[MnistSettings], trained: Trained, test: Labelled) -> None:
+    """N5: accuracy in software under weight noise, by training noise."""
+    settings, findings, chip = context.settings, context.findings, ol.Chip.load("neurram")
+    few = evaluation.first(test, settings.noise_images)
+    levels = (0.0, 0.05, 0.1, 0.15, 0.2)
+    kinds = ("max", "rms")
+    table: dict[tuple[str, float, float], list[float]] = {}
+    total = len(trained) * len(levels) * len(kinds)
+    with context.progress.task("weight noise in software", total=total) as advance:
+        for (seed, trained_noise), state in trained.items():
+            for kind in kinds:
+                for level in levels:
+                    draws = findings.arm(
+                        f"noise/{seed}/{trained_noise:g}/{kind}/{level:g}",
+                        lambda s=state, d=level, k=kind: evaluation.under_noise(
+                            s, chip, few, d, k, settings.draws if d else 1, context.seed
+                        ),
+                    )
+                    table.setdefault((kind, trained_noise, level), []).append(sum(draws) / len(draws))
+                    advance()
+    noises = settings.noises
+    for kind in kinds:
+        lines = [
+            {"label": f"trained with {100 * noise:g} %",
+             "values": [_mean(table[kind, noise, level]) for level in levels]}
+            for noise in sorted(noises)
+        ]  # fmt: skip
+        findings.plot("noise_curves", name=f"noise-{kind}", noise=[100 * level for level in levels], lines=lines,
+                      noise_axis=f"test noise, % of each layer's {kind} |W|",
+                      caption=f"Accuracy in software with Gaussian noise on the weights, relative to the {kind} of each "
+                      "layer's unfolded weights." + (" No bar is set here." if kind == "rms" else ""))  # fmt: skip
+    order = sorted(noises)
+    findings.plot("noise_grid", train=[100 * n for n in order], test=[100 * level for level in levels],
+                  accuracy=[[_mean(table["max", noise, level]) for level in levels] for noise in order],
+                  caption="The whole grid: training noise against test noise, relative to max |W|.")  # fmt: skip
+    best, seeds = noises[-1], len(context.seeds)
+    pairs = {level: [a - b for a, b in zip(table["max", best, level], table["max", 0.0, level], strict=True)]
+             for level in levels}  # fmt: skip
+    for name, values in ((GAIN, pairs[0.15]), (CLEAN_LOSS, [-v for v in pairs[0.0]])):
+        figure = Figure.over(name, values, "points", "seeds") if seeds > 1 else Figure.of(name, values[0], "points")
+        findings.figure(figure)
+    for noise, who in ((0.0, "plain"), (best, "noise-trained")):
+        for level in (0.0, 0.15):
+            name = f"{who} network, " + ("clean" if level == 0 else "15 % noise of max |W|")
+            findings.figure(Figure.over(name, table["max", noise, level], "%", "seeds"))
+
+
+def _chip(context: Context[MnistSettings], trained: Trained, test: Labelled) -> None:
+    """N6 and N9: the network on dies, over ages, effects and ablations, with its cost."""
+    settings, findings = context.settings, context.findings
+    chip = ol.Chip.load("neurram")
+    state = trained[context.seed, settings.noises[-1]]
+    plain = trained[context.seed, 0.0]
+    calibration = training_set(settings.subset, settings.calibration_images, settings.validation_images)[0].images
+    many, few = evaluation.first(test, settings.test_images), evaluation.first(test, settings.few_images)
+    dies, few_dies = list(range(settings.dies)), list(range(settings.few_dies))
+    exact = findings.arm("software", lambda: evaluation.software(state, chip, many))
+    findings.figure(Figure.of(SOFTWARE, exact, "%"))
+    hardware = evaluation.programmed(state, chip, seed=context.seed, dies=settings.dies, age="0 s")
+    _programming(context, hardware)
+    ages = {age: _age(context, hardware, calibration, many if age == "1 day" else few, age, dies) for age in AGES}
+    losses = [exact - value for value in ages["1 day"]]
+    findings.figure(Figure.over("loss from software to chip", losses, "points", "dies"))
+    _plot_ages(context, ages, exact)
+    _price(context, hardware, many)
+    _effects(context, state, chip, calibration, few, few_dies)
+    _ablations(context, state, plain, chip, calibration, few, few_dies)
+
+
+def _programming(context: Context[MnistSettings], hardware: nn.Module) -> None:
+    """What was written: pulses, shares, placement."""
+    findings, state = context.findings, ol.converted(hardware)
+    matrices = list(ol.matrices(hardware).values())
+    pulses = torch.cat([_present(m, m.cells.pulses) for m in matrices])
+    report = ol.program(hardware, seed=context.seed, dies=context.settings.dies)
+    cells = sum(r.cells for r in report.matrices.values())
+
+    def share(field: str) -> float:
+        return 100 * sum(getattr(r, field) * r.cells for r in report.matrices.values()) / cells
+
+    findings.figure(Figure.of("pulses per cell", float(pulses.float().mean()), "pulses"))
+    findings.figure(Figure.of("cells within ±1 µS by read-back", share("read_back_share"), "%"))
+    findings.figure(Figure.of("cells within ±1 µS in truth", share("true_share"), "%"))
+    findings.figure(Figure.of("cells given up", share("failed_share"), "%"))
+    findings.plot("pulse_histogram", counts=torch.bincount(pulses.long())[:60],
+                  references={"mean": float(pulses.float().mean())},
+                  caption="Pulses that the cells of all dies took; half of a pair's cells only have to be off.")  # fmt: skip
+    placement = ol.summary(hardware).placement
+    findings.figure(Figure.of("cores in use", placement.cores_used, "cores"))
+    findings.figure(Figure.of("cells in use", placement.cells, "cells"))
+    findings.plot("floor_plan", cores=placement.cores, core_rows=placement.rows, core_columns=placement.columns,
+                  rectangles=placement.blocks,
+                  caption="Which layer sits where: each part of a layer has a core of its own.")  # fmt: skip
+    rows = [
+        (r.name, f"{r.shape[0]} x {r.shape[1]}", r.segments, r.cores, r.cells, r.bias)
+        for r in ol.summary(hardware).rows
+    ]
+    findings.table("placement", ("layer", "matrix", "parts", "cores", "cells", "bias"), rows,
+                   f"{len(state)} layers on {placement.cores_used} of {placement.cores} cores.")  # fmt: skip
+
+
+def _age(
+    context: Context[MnistSettings], hardware: nn.Module, calibration: Tensor, data: Labelled, age: str, dies: list[int]
+) -> list[float]:
+    """Accuracy of each die at an age, calibrated then."""
+
+    def compute() -> list[float]:
+        ol.age(hardware, age)
+        ol.calibrate(hardware, calibration, samples=len(calibration))
+        return evaluation.on_dies(hardware, data, dies)
+
+    with context.progress.task(f"the chip after {age}", total=None):
+        values = context.findings.arm(_arm("chip", age), compute)
+    context.findings.figure(Figure.over(f"accuracy on the chip after {age}", values, "%", "dies"))
+    return values
+
+
+def _plot_ages(context: Context[MnistSettings], ages: dict[str, list[float]], exact: float) -> None:
+    figures = [context.findings.result.figures[f"accuracy on the chip after {age}"] for age in AGES]
+    low = [f.interval.low if f.interval else f.value for f in figures]
+    high = [f.interval.high if f.interval else f.value for f in figures]
+    line = {"label": "on the chip, calibrated at that age", "values": [_mean(ages[a]) for a in AGES]}
+    context.findings.plot(
+        "accuracy_over_ages", ages=AGES, lines=[line | {"low": low, "high": high}],
+        references={"software, same activations": exact, "published (chip)": 99.0},
+        caption="Mean over dies with its 95 % interval. After 1 day: "
+        f"{context.settings.test_images:,} test images, other ages the first {context.settings.few_images:,}.",
+    )  # fmt: skip
+
+
+def _price(context: Context[MnistSettings], hardware: nn.Module, data: Labelled) -> None:
+    """N9: cost of the same network, bits and chip, from what really happened in a run of some images."""
+    ol.age(hardware, "1 day")
+    with ol.Ledger() as ledger, torch.no_grad():
+        hardware(data.images[:50])
+    spent = ol.cost(ledger, hardware)
+    context.findings.cost(Cost.priced(spent))
+    for what, shares in (("component", spent.components), ("layer", spent.layers)):
+        used = {name: joule for name, joule in shares.items() if joule}
+        context.findings.plot("cost_bars", name=f"cost-{what}", labels=list(used), values=list(used.values()), unit="J",
+                              caption=f"Energy of one inference by {what}: {spent.basis}.")  # fmt: skip
+    for reference in ("rtx-4090-fp32-peak", "rtx-4090-int8-peak"):
+        factor, sentence = spent.against(reference)
+        context.findings.figure(Figure.of(f"energy of {reference} over ours", factor))
+        context.findings.assumption(sentence, "named basis, printed because the factor depends on it")
+
+
+def _effects(
+    context: Context[MnistSettings], state: dict[str, Tensor], chip: ol.Chip, calibration: Tensor, data: Labelled,
+    dies: list[int],
+) -> None:  # fmt: skip
+    """Accuracy with effects switched on in turn."""
+    findings = context.findings
+    steps = {"software": findings.arm("effects/software", lambda: evaluation.software(state, chip, data))}
+    for name, (changed, age) in evaluation.effects(chip).items():
+
+        def compute(changed: ol.Chip = changed, age: str = age) -> list[float]:
+            hardware = evaluation.programmed(state, changed, seed=context.seed, dies=len(dies), age=age)
+            ol.calibrate(hardware, calibration, samples=len(calibration))
+            return evaluation.on_dies(hardware, data, dies)
+
+        with context.progress.task(f"effects: {name}", total=None):
+            steps[name] = _mean(findings.arm(_arm("effects", name), compute))
+    findings.plot("effect_waterfall", steps=list(steps), values=list(steps.values()),
+                  caption=f"Effects switched on one after the other, each calibrated; mean of {len(dies)} dies, "
+                  f"the first {len(data.images):,} test images.")  # fmt: skip
+
+
+def _ablations(
+    context: Context[MnistSettings], state: dict[str, Tensor], plain: dict[str, Tensor], chip: ol.Chip,
+    calibration: Tensor, data: Labelled, dies: list[int],
+) -> None:  # fmt: skip
+    """One thing changed at a time, one day after programming."""
+    findings = context.findings
+    samples = {"samples": len(calibration)}
+    arms: dict[str, tuple[dict[str, Tensor], ol.Chip, dict[str, Any] | None]] = {
+        "none": (state, chip, {}),
+        "no calibration": (state, chip, None),
+        "ranges only": (state, chip, {"corrections": False}),
+        "ranges only, no normalisation": (state, evaluation.mapped(chip, normalise=False), {"corrections": False}),
+        "random vectors": (state, chip, {"pairs": ol.random_like}),
+        "shuffled targets": (state, chip, {"pairs": ol.permuted}),
+        "permuted cells": (state, chip, {}),
+        "scaled by max |W|": (state, evaluation.mapped(chip, percentile=100), {}),
+        "no noise training": (plain, chip, {}),
+        "8-bit converter": (state, _eight_bits(chip), {}),
+    }
+    values: dict[str, list[float]] = {}
+    for name, (weights, changed, how) in context.progress.track(arms.items(), "ablations", total=len(arms)):
+
+        def compute(
+            name: str = name, weights: dict[str, Tensor] = weights, changed: ol.Chip = changed,
+            how: dict[str, Any] | None = how,
+        ) -> list[float]:  # fmt: skip
+            hardware = evaluation.programmed(weights, changed, seed=context.seed, dies=len(dies), age="1 day")
+            if how is not None:
+                ol.calibrate(hardware, calibration, **samples, **how)
+            if name == "permuted cells":
+                for matrix in ol.matrices(hardware).values():
+                    checks.permuted_cells(matrix, context.seed)
+            return evaluation.on_dies(hardware, data, dies)
+
+        values[name] = findings.arm(_arm("ablation", name), compute)
+        findings.figure(Figure.over(f"ablation: {name}", values[name], "%", "dies"))
+    findings.plot("ablation_bars", labels=list(values), values=[_mean(v) for v in values.values()],
+                  references={"published (chip)": 99.0},
+                  caption=f"One thing changed at a time, one day after programming; mean of {len(dies)} dies, the "
+                  f"first {len(data.images):,} test images. Noise-trained and calibrated unless said otherwise.")  # fmt: skip
+
+
+def _eight_bits(chip: ol.Chip) -> ol.Chip:
+    converter = chip.mapping.readout.converter.replace(bits=8)  # type: ignore[attr-defined]
+    return evaluation.mapped(chip, readout=chip.mapping.readout.replace(converter=converter))
+
+
+def _present(matrix: ol.StoredMatrix, leaf: Tensor) -> Tensor:
+    """A leaf of the cells that exist."""
+    return leaf[matrix.segments.present.expand(leaf.shape)]
+
+
+def _arm(group: str, name: str) -> str:
+    """The name of an arm's file: letters, digits and hyphens."""
+    return f"{group}/" + "-".join(re.findall(r"[a-z0-9]+", name.lower()))
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _statements(context: Context[MnistSettings]) -> None:
+    """What is assumed, and from where the rest is."""
+    findings = context.findings
+    for text, source in (
+        ("Read noise: 0.4 µS, additive, white. Read-noise statistics of the chip are not published.", "assumed"),
+        ("Constants of the pulse model are fitted to published failure rates and a mean of 5 to 15 pulses.", "fitted"),
+        ("Relaxation polynomials are a third party's fit to the paper's figures.", "IBM/aihwkit @ 4545f11b (MIT)"),
+        ("3-bit activations are sent as sign and 3 magnitude bits; the converter has 6 bits (input + 2).", "inferred"),
+        (
+            "Training noise is relative to a layer's largest unfolded weight; cells hold the folded weight.",
+            RELEASED,
+        ),
+        ("Pulse amplitude and decrement charge enter only as their ratio, which the converter's range is.", "ours"),
+        ("No IR drop: wires are resistance-free in this version.", "ours"),
+    ):
+        findings.assumption(text, source)
+    findings.reference("Code and released accuracy workbooks", "github.com/weierwan/Neurram_48core @ 2ed5f8d8")
+    findings.reference("Energy points and circuit constants", "github.com/mit-emze/cimloop @ d6e13900, wan_nature_2022")
