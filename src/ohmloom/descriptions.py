@@ -176,7 +176,9 @@ def _resolve(value: object, *, family: type[Part]) -> object:
         return value
     name = value.get("kind")
     kinds = Part._kinds.get(family, {})
-    if name is not None and name not in kinds:
+    if name is None:
+        raise ValueError(message("kind", "must be given", "nothing", f"Known: {', '.join(sorted(kinds))}."))
+    if name not in kinds:
         for entry in entry_points(group="ohmloom.parts"):
             entry.load()
     if name not in kinds:

@@ -162,9 +162,11 @@ def test_offset_binary_is_odd(bits: int, weight: float) -> None:
 
 @given(
     encoding=st.sampled_from(
-        [Analogue(slices=3), Analogue(slices=2, layout="offset-column"), Bits(bits=6, cell_bits=2), Radix(cells=20)]
-        + [Bits(bits=5, number="offset-binary", layout="offset-column"), Bits(bits=6, number="twos-complement",
-           layout="single")]
+        [
+            Analogue(slices=3), Analogue(slices=2, layout="offset-column"), Bits(bits=6, cell_bits=2), Radix(cells=20),
+            Bits(bits=5, number="offset-binary", layout="offset-column"),
+            Bits(bits=6, number="twos-complement", layout="single"),
+        ]
     ),
     seed=st.integers(0, 999),
 )  # fmt: skip

@@ -231,8 +231,9 @@ def test_current_form_overstates_the_noise_of_unbalanced_open_columns(shift: flo
 LAYOUTS = st.sampled_from(
     [
         Analogue(), Analogue(pair_sum="digital"), Analogue(layout="pair-rows"), Analogue(layout="offset-column"),
-        Analogue(layout="offset-column", pair_sum="digital"), Analogue(slices=2), Analogue(slices=2, layout="pair-rows"),
-        Bits(bits=5, cell_bits=2), Bits(bits=5, cell_bits=2, pair_sum="digital"),
+        Analogue(layout="offset-column", pair_sum="digital"), Analogue(slices=2),
+        Analogue(slices=2, layout="pair-rows"), Bits(bits=5, cell_bits=2),
+        Bits(bits=5, cell_bits=2, pair_sum="digital"),
         Bits(bits=5, cell_bits=2, slice_sum="analogue"),
         Bits(bits=4, cell_bits=2, number="offset-binary", layout="offset-column"),
         Bits(bits=4, number="twos-complement", layout="single"), Radix(cells=6), Radix(cells=6, slice_sum="digital"),
