@@ -53,7 +53,7 @@ def store(
     ]
     cells = Cells(*(torch.stack(leaves) for leaves in zip(*(w.cells for w, _ in written), strict=True)))
     report = Written(cells, torch.stack([w.read_back for w, _ in written]), torch.stack([w.failed for w, _ in written]))
-    level = None if limit is None else torch.as_tensor(limit).to(weights)
+    level = None if limit is None else torch.as_tensor(limit, dtype=weights.dtype, device=weights.device)
     stored = StoredMatrix(
         mapping, device, streams, segments, cells, scale, written[0][1], report, name, bias_level=level, key=held_key
     )
@@ -191,7 +191,7 @@ def _bias_share(bias: Tensor | None, limit: float | Tensor | None, scale: Tensor
         raise ConfigurationError(
             message("limit", rule, None, "Calibrate input ranges first, or keep the bias digital.")
         )
-    return bias.detach() / (torch.as_tensor(limit).to(bias) * scale)
+    return bias.detach() / (torch.as_tensor(limit, dtype=bias.dtype, device=bias.device) * scale)
 
 
 def _held_key(key: Tensor, segments: Segments, mapping: Mapping) -> Tensor:
