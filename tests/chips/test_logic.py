@@ -30,9 +30,7 @@ def logic(
 
 def loops(x: Tensor, weights: Tensor) -> Tensor:
     """Plain Python integers."""
-    rows = [
-        [sum(int(a) * int(b) for a, b in zip(r, w, strict=True)) for w in weights.tolist()] for r in x.tolist()
-    ]
+    rows = [[sum(int(a) * int(b) for a, b in zip(r, w, strict=True)) for w in weights.tolist()] for r in x.tolist()]
     return torch.tensor(rows, dtype=torch.float64)
 
 

@@ -1,4 +1,4 @@
-"""Stored matrices: exact with ideal cells, one set of cells for both directions, dies and ages that are what they say."""
+"""Stored matrices: exact with ideal cells, the same cells in both directions, dies and ages that are what they say."""
 
 import pytest
 import torch
@@ -69,13 +69,11 @@ def test_segments_recombine_to_the_dense_product(mapping: Mapping, inputs: int, 
 
 
 @given(
-    inputs=st.integers(1, 20), rows=st.sampled_from([None, 12, 16]), largest=st.sampled_from([0.0, 1e-3, 0.4, 1.0, 3.7]),
-    seed=st.integers(0, 99),
+    inputs=st.integers(1, 20), rows=st.sampled_from([None, 12, 16]), seed=st.integers(0, 99),
+    largest=st.sampled_from([0.0, 1e-3, 0.4, 1.0, 3.7]),
     drive=st.sampled_from([Amplitude(), BitSerial(bits=12), BitSerial(bits=12, code="twos-complement")]),
 )  # fmt: skip
-def test_bias_in_rows_is_added_exactly(
-    inputs: int, rows: int | None, largest: float, seed: int, drive: Drive
-) -> None:
+def test_bias_in_rows_is_added_exactly(inputs: int, rows: int | None, largest: float, seed: int, drive: Drive) -> None:
     weights, x = random(3, inputs, seed=seed), random(5, inputs, seed=seed + 1)
     limit = float(x.abs().max())
     bias = torch.tensor([largest, -0.5 * largest, 0.0], dtype=torch.float64) * limit * float(weights.abs().max())
@@ -253,7 +251,9 @@ def test_backward_is_the_exact_transpose_of_the_same_cells(mapping: Mapping, row
     assert back.T is matrix
     assert matrix.T is back
     assert back.shape == (11, 5)
-    assert torch.allclose(back.conductance().flatten(1).sum(1), matrix.segments.unfold(matrix.conductance()).flatten(1).sum(1))
+    assert torch.allclose(
+        back.conductance().flatten(1).sum(1), matrix.segments.unfold(matrix.conductance()).flatten(1).sum(1)
+    )
     if isinstance(mapping.readout.front_end, CurrentSense):  # type: ignore[union-attr]
         assert torch.allclose(back.effective(), matrix.effective().transpose(-1, -2))
     assert relative(back.effective()[0], weights.T) < 0.5
@@ -419,7 +419,9 @@ def test_stuck_cells_show_up_as_full_weights() -> None:
     [RelativeNoise(deviation=0.05, read_time="1 us"), AdditiveNoise(deviation="0.5 uS", read_time="1 us")],
     ids=["relative", "additive"],
 )
-@pytest.mark.parametrize("encoding", [Analogue(), Analogue(layout="pair-rows"), Analogue(layout="offset-column"), Bits(bits=3)])
+@pytest.mark.parametrize(
+    "encoding", [Analogue(), Analogue(layout="pair-rows"), Analogue(layout="offset-column"), Bits(bits=3)]
+)
 def test_noise_density_is_what_long_reads_average(noise: RelativeNoise | AdditiveNoise, encoding: Encoding) -> None:
     """White noise: a read of T seconds keeps density / (2 T). Also in cells at zero, and none where no cell is."""
     long, draws = 50e-6, 20_000
