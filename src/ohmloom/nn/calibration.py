@@ -73,9 +73,8 @@ def calibrate(
             layer.on_chip.calibrating, layer.on_chip.die = None, dies[name]
     if programmed:
         for matrix in state.matrices.values():
-            matrix.calibration.stamp = (
-                f"read-outs on {len(x)} samples, {state.dies} dies, {state.age} after programming"
-            )
+            when = f"{show(matrix.elapsed, TIME)} after programming"
+            matrix.calibration.stamp = f"read-outs on {len(x)} samples, {state.dies} dies, {when}"
     elif ranges:
         state.ranges = f"{len(x)} samples"
 
@@ -248,4 +247,5 @@ def random_like(rows: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Pairs for "random vectors instead of activations": uniform numbers over the same range."""
     noise = torch.rand(rows.shape, generator=torch.Generator().manual_seed(seed)).to(rows)
     low, high = rows.min(), rows.max()
-    return (low + (high - low) * noise,) * 2
+    drawn = low + (high - low) * noise
+    return drawn, drawn

@@ -217,6 +217,7 @@ def _write_layer(
         limit, full = layer.limit(part), matrix_name(name or "model", part, len(parts))
         rows = layer.on_chip.mapping.bias == "rows" and bias is not None and limit is not None
         held = None if limit is None else limit.detach()
+        weight = weight.to(torch.promote_types(weight.dtype, torch.float32))  # cells are held in no less
         stored[part] = store(
             weight, layer.on_chip.mapping, device, streams.child(full), dies=dies, bias=bias if rows else None,
             limit=held, name=full,

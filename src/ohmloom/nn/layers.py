@@ -7,7 +7,7 @@ model and every ``isinstance`` stay as they were.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 from ohmloom.crossbars import AnalogueReadout
 from ohmloom.errors import NotProgrammedError, StaleError, message
 from ohmloom.nn.modes import Digital, Noisy, Programmed, Quantised
+from ohmloom.nn.moving import move
 from ohmloom.nn.quantisers import quantise_input, quantise_output
 from ohmloom.nn.state import LayerState
 
@@ -57,6 +58,12 @@ class OnChip:
         for norm in self.on_chip.folded:
             yield from norm.parameters(recurse=False)
             yield from (b for name, b in norm.named_buffers(recurse=False) if name != "num_batches_tracked")
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        """What ``.to``, ``.double`` and ``.cuda`` call: the cells follow the weights."""
+        moved = super()._apply(fn, recurse)  # type: ignore[misc]
+        move(self.on_chip, fn)
+        return moved
 
     def limit(self, part: str) -> Tensor | None:
         """The input range of a part: learned, calibrated, or None (each vector its own)."""
@@ -108,12 +115,9 @@ class OnChip:
             rule, remedy = "must be programmed before it computes with cells", "Call ohmloom.program(hardware)."
             raise NotProgrammedError(message(state.name, rule, "no cells", remedy))
         matrix = state.matrices[part]
-        if state.die is None:
-            rows = x.reshape(matrix.dies, -1, x.shape[-1])
-            value = matrix.product(rows)
-        else:
-            rows = x.reshape(1, -1, x.shape[-1])
-            value = matrix.product(rows, dies=slice(state.die, state.die + 1))
+        rows = x.reshape(matrix.dies if state.die is None else 1, -1, x.shape[-1])
+        dies = slice(None) if state.die is None else slice(state.die, state.die + 1)
+        value = matrix.product(rows.to(matrix.scale.dtype), dies=dies)
         weight, bias = weighted
         if isinstance(state.mode, Programmed) and state.mode.weight_gradient and torch.is_grad_enabled():
             soft = F.linear(rows.detach(), weight)

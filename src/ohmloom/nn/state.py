@@ -109,9 +109,9 @@ class Fingerprint:
 
 
 def digest(tensors: Iterable[Tensor]) -> str:
-    """A hash of the values of ``tensors`` in float64, the same on every device."""
+    """A hash of the values of ``tensors`` to single precision, so that it is the same on every device and precision."""
     total = hashlib.sha256()
     for tensor in tensors:
         total.update(str(tuple(tensor.shape)).encode())
-        total.update(tensor.detach().to("cpu", torch.float64).contiguous().numpy().tobytes())
+        total.update(tensor.detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
     return total.hexdigest()
