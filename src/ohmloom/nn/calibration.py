@@ -21,6 +21,7 @@ from ohmloom.chips.stored import partial_sums
 from ohmloom.crossbars import AnalogueReadout
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
 from ohmloom.nn.convert import converted, state_of
+from ohmloom.nn.hardware import unfused
 from ohmloom.nn.layers import Clips, OnChip, Weighted
 from ohmloom.nn.modes import Programmed
 from ohmloom.nn.quantisers import best_limit
@@ -56,7 +57,7 @@ def calibrate(
     programmed = isinstance(state.mode, Programmed)
     calibrator = Calibrator(ranges, corrections, vectors, pairs)
     dies = {name: layer.on_chip.die for name, layer in layers.items()}
-    training = hardware.training
+    training, hooks = hardware.training, unfused(hardware)
     try:
         hardware.eval()
         for layer in layers.values():
@@ -68,6 +69,8 @@ def calibrate(
                     layer.on_chip.die = die if programmed else layer.on_chip.die
                 _forward(hardware, x)
     finally:
+        for hook in hooks:
+            hook.remove()
         hardware.train(training)
         for name, layer in layers.items():
             layer.on_chip.calibrating, layer.on_chip.die = None, dies[name]

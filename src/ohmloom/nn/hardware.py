@@ -216,7 +216,7 @@ def _write_layer(
     for part, (weight, bias) in parts.items():
         limit, full = layer.limit(part), matrix_name(name or "model", part, len(parts))
         rows = layer.on_chip.mapping.bias == "rows" and bias is not None and limit is not None
-        held = None if limit is None else limit.detach()
+        held = None if limit is None else limit.detach().clone()  # a learned clip may move on
         weight = weight.to(torch.promote_types(weight.dtype, torch.float32))  # cells are held in no less
         stored[part] = store(
             weight, layer.on_chip.mapping, device, streams.child(full), dies=dies, bias=bias if rows else None,
@@ -244,10 +244,15 @@ def _report(matrix: StoredMatrix, tolerance: float) -> ProgrammingReport:
 def _watch(hardware: nn.Module) -> list[Removable]:
     """Outside `Digital`: notice layers that a forward does not call, and keep torch's fused paths from doing so."""
     hooks = [hardware.register_forward_pre_hook(_before_forward), hardware.register_forward_hook(_after_forward)]
-    layers = converted(hardware)
-    own = [layer.register_forward_pre_hook(_no_fused_path) for layer in layers.values() if isinstance(layer, nn.Module)]
+    return [*hooks, *unfused(hardware)]
+
+
+def unfused(hardware: nn.Module) -> list[Removable]:
+    """Keep torch's fused paths from passing converted layers by, until what is returned is removed."""
+    layers = [layer for layer in converted(hardware).values() if isinstance(layer, nn.Module)]
     encoders = [m for m in hardware.modules() if isinstance(m, nn.TransformerEncoder) and m.use_nested_tensor]
-    return [*hooks, *own, *(_Padded(encoder) for encoder in encoders)]
+    hooks = [layer.register_forward_pre_hook(_no_fused_path) for layer in layers]
+    return [*hooks, *(_Padded(encoder) for encoder in encoders)]
 
 
 # These know their module only as an argument, so that a copy of the hardware is watched by its own hooks.

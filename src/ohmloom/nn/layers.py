@@ -55,6 +55,8 @@ class OnChip:
     def watched(self) -> Iterator[Tensor]:
         """The tensors that, if they change, make programmed cells stale."""
         yield from cast("nn.Module", self).parameters(recurse=False)
+        learned = getattr(self, "clips", None)
+        yield from () if learned is None else learned.parameters()
         for norm in self.on_chip.folded:
             yield from norm.parameters(recurse=False)
             yield from (b for name, b in norm.named_buffers(recurse=False) if name != "num_batches_tracked")
