@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from ohmloom.crossbars import AnalogueReadout
-from ohmloom.errors import NotProgrammedError, StaleError, message
+from ohmloom.errors import NotProgrammedError, ShapeError, StaleError, message
 from ohmloom.nn.modes import Digital, Noisy, Programmed, Quantised
 from ohmloom.nn.moving import move
 from ohmloom.nn.quantisers import quantise_input, quantise_output
@@ -287,6 +287,10 @@ class ChipBatchNorm1d(_Folded, nn.BatchNorm1d):
     """Folded into the layer before it."""
 
     def forward(self, input: Tensor) -> Tensor:
+        if self.is_folded and input.dim() == 3 and isinstance(self.source[0], nn.Linear):
+            rule = "is folded over the last axis, as a Linear layer's outputs are"
+            remedy = f'Convert with rules={{"{self.source[0].on_chip.name}": {{"fold": False}}}}.'
+            raise ShapeError(message("BatchNorm1d", rule, f"{tuple(input.shape)}, where it is the second", remedy))
         return input if self.is_folded else super().forward(input)
 
 
