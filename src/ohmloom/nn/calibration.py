@@ -21,6 +21,7 @@ from ohmloom.chips.stored import partial_sums
 from ohmloom.crossbars import AnalogueReadout
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
 from ohmloom.nn.convert import converted, state_of
+from ohmloom.nn.hardware import unfused
 from ohmloom.nn.layers import Clips, OnChip, Weighted
 from ohmloom.nn.modes import Programmed
 from ohmloom.nn.quantisers import best_limit
@@ -55,7 +56,7 @@ def calibrate(
     programmed = isinstance(state.mode, Programmed)
     calibrator = Calibrator(ranges, corrections, vectors, pairs)
     dies = {name: layer.on_chip.die for name, layer in layers.items()}
-    training = hardware.training
+    training, hooks = hardware.training, unfused(hardware)
     try:
         hardware.eval()
         for layer in layers.values():
@@ -67,14 +68,15 @@ def calibrate(
                     layer.on_chip.die = die if programmed else layer.on_chip.die
                 _forward(hardware, x)
     finally:
+        for hook in hooks:
+            hook.remove()
         hardware.train(training)
         for name, layer in layers.items():
             layer.on_chip.calibrating, layer.on_chip.die = None, dies[name]
     if programmed:
         for matrix in state.matrices.values():
-            matrix.calibration.stamp = (
-                f"read-outs on {len(x)} samples, {state.dies} dies, {state.age} after programming"
-            )
+            when = f"{show(matrix.elapsed, TIME)} after programming"
+            matrix.calibration.stamp = f"read-outs on {len(x)} samples, {state.dies} dies, {when}"
     elif ranges:
         state.ranges = f"{len(x)} samples"
 
@@ -247,4 +249,5 @@ def random_like(rows: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Pairs for "random vectors instead of activations": uniform numbers over the same range."""
     noise = torch.rand(rows.shape, generator=torch.Generator().manual_seed(seed)).to(rows)
     low, high = rows.min(), rows.max()
-    return (low + (high - low) * noise,) * 2
+    drawn = low + (high - low) * noise
+    return drawn, drawn

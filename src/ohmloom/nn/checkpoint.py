@@ -6,11 +6,13 @@ final place and renamed, so a half-written one is never read.
 
 from __future__ import annotations
 
-import os
+import hashlib
 import shutil
-import tempfile
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import tomli_w
@@ -29,6 +31,7 @@ from ohmloom.nn.state import Fingerprint, digest
 from ohmloom.random import Streams
 
 FORMAT = 1
+TABLE, CELLS = "hardware.toml", "cells.safetensors"
 _CALIBRATION = ("limit", "full_range", "slope", "offset")
 
 
@@ -40,15 +43,15 @@ def digital_state(hardware: nn.Module) -> dict[str, Tensor]:
 def save(hardware: nn.Module, folder: str | Path, *, overwrite: bool = False) -> Path:
     """Write cells, calibration and what they belong to; weights stay in the user's own checkpoint.
 
-    Raises OutputError if the folder exists (unless ``overwrite``) or cannot be written.
+    Raises OutputError if the folder exists (``overwrite`` replaces one that was saved before) or cannot be written.
     """
     target, state = Path(folder), state_of(hardware)
-    if target.exists() and not overwrite:
-        raise OutputError(message("folder", "must not exist", target, "Choose another, or pass overwrite=True."))
+    if target.exists() and not (overwrite and (target / TABLE).is_file()):
+        remedy = "Choose another." if overwrite else "Choose another, or pass overwrite=True."
+        rule = "must be one that ohmloom.save wrote" if overwrite else "must not exist"
+        raise OutputError(message("folder", rule, target, remedy))
     tensors: dict[str, Tensor] = {}
-    layers: dict[str, Any] = {}
-    for name, layer in converted(hardware).items():
-        layers[name or "model"] = _layer_table(layer, name, tensors)
+    layers = {name or "model": _layer_table(layer, name, tensors) for name, layer in converted(hardware).items()}
     table = {
         "format": FORMAT,
         "model": type(hardware).__name__,
@@ -64,18 +67,32 @@ def save(hardware: nn.Module, folder: str | Path, *, overwrite: bool = False) ->
         "chip": state.chip.table(),
     }
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        save_file(
-            {name: value.detach().cpu().contiguous() for name, value in tensors.items()}, beside / "cells.safetensors"
-        )
-        (beside / "hardware.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(beside, target)
+        with _whole(target) as beside:
+            held = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+            save_file(held, beside / CELLS)
+            text = tomli_w.dumps({"cells": _checksum(beside / CELLS), **table})
+            (beside / TABLE).write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(message("folder", "must be writable", f"{target} ({error})", "Choose another.")) from None
     return target
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """A folder beside ``target`` that takes its place when all is written, and vanishes if that fails."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside, old = (target.with_name(f".{target.name}-{token_hex(4)}-{part}") for part in ("new", "old"))
+    beside.mkdir()
+    try:
+        yield beside
+        if target.exists():
+            target.rename(old)
+        beside.rename(target)
+    finally:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        for rest in (beside, old):
+            shutil.rmtree(rest, ignore_errors=True)
 
 
 def load(folder: str | Path, model: nn.Module) -> Any:
@@ -87,15 +104,26 @@ def load(folder: str | Path, model: nn.Module) -> Any:
     table, tensors = _read(source)
     if table.get("format") != FORMAT:
         rule, given = f"must be version {FORMAT}", table.get("format")
-        raise FormatError(message(f"{source}/hardware.toml format", rule, given, "Save it again with this version."))
-    if table["signature"] != signature(model):
-        remedy = "Load it with the model that was saved."
+        raise FormatError(message(f"{source}/{TABLE} format", rule, given, "Save it again with this version."))
+    try:
+        if table["cells"] != _checksum(source / CELLS):
+            raise FormatError(
+                message(f"{source}/{CELLS}", "must be as it was saved", "other content", "Save it again.")
+            )
+        return _rebuild(table, tensors, model, str(source))
+    except KeyError as error:
         raise FormatError(
-            message("model", f"must be built as the {table['model']} saved", type(model).__name__, remedy)
-        )
-    rules = {n: {k: Mapping.parse(v, file=str(source)) if k == "mapping" else v for k, v in r.items()}
+            message(str(source), "must be a complete saved folder", f"none of {error}", "Save it again.")
+        ) from None
+
+
+def _rebuild(table: dict[str, Any], tensors: dict[str, Tensor], model: nn.Module, source: str) -> Any:
+    if table["signature"] != signature(model):
+        rule, remedy = f"must be built as the {table['model']} saved", "Load it with the model that was saved."
+        raise FormatError(message("model", rule, type(model).__name__, remedy))
+    rules = {n: {k: Mapping.parse(v, file=source) if k == "mapping" else v for k, v in r.items()}
              for n, r in table["rules"].items()}  # fmt: skip
-    hardware = convert(model, Chip.parse(table["chip"], file=str(source)), rules)
+    hardware = convert(model, Chip.parse(table["chip"], file=source), rules)
     if digest(digital_state(hardware).values()) != table["weights"]:
         remedy = "Load the checkpoint that was programmed into the model first."
         raise FormatError(message("model weights", "must be those that were programmed", "other values", remedy))
@@ -169,15 +197,18 @@ def _restore_layer(layer: OnChip, name: str, entry: dict[str, Any], tensors: dic
 
 def _read(source: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
-        table = tomllib.loads((source / "hardware.toml").read_text(encoding="utf-8"))
-        return table, load_file(source / "cells.safetensors")
-    except FileNotFoundError as error:
-        remedy = "Give a folder that ohmloom.save wrote."
-        raise FormatError(
-            message(str(source), "must hold hardware.toml and cells.safetensors", error, remedy)
-        ) from None
+        table = tomllib.loads((source / TABLE).read_text(encoding="utf-8"))
+        return table, load_file(source / CELLS)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        rule, remedy = f"must hold {TABLE} and {CELLS}", "Give a folder that ohmloom.save wrote."
+        raise FormatError(message(str(source), rule, error, remedy)) from None
     except (tomllib.TOMLDecodeError, SafetensorError, UnicodeDecodeError) as error:
         raise FormatError(message(str(source), "must be a complete saved folder", error, "Save it again.")) from None
+
+
+def _checksum(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _is_clip(name: str, hardware: nn.Module) -> bool:

@@ -31,9 +31,9 @@ def convert(model: nn.Module, chip: Chip, rules: Table[str, Table[str, object]] 
     """A new module that computes like ``model`` and can be put on ``chip``; the model is untouched. No chance involved.
 
     ``rules`` maps a layer's name to settings: ``{"digital": True}`` keeps it off the chip, ``{"mapping": Mapping}``
-    gives it a mapping of its own. Linear, Conv1d, Conv2d and MultiheadAttention are converted; everything else stays
-    digital, and `summary` says why. Batch norms that directly follow a converted layer are folded into its cells when
-    they are programmed, and only then.
+    gives it a mapping of its own, ``{"fold": False}`` leaves the batch norm after it digital. Linear, Conv1d, Conv2d
+    and MultiheadAttention are converted; everything else stays digital, and `summary` says why. Batch norms that
+    directly follow a converted layer are folded into its cells when they are programmed, and only then.
 
     Raises ConversionError if nothing can be converted or something already is, UnknownNameError for a rule without its
     layer, NotFiniteError for NaN in a weight, PlacementError if the network does not fit the chip.
@@ -65,7 +65,7 @@ def convert(model: nn.Module, chip: Chip, rules: Table[str, Table[str, object]] 
         rule = "must have a Linear, Conv1d, Conv2d or MultiheadAttention that may leave the digital side"
         raise ConversionError(message("model", rule, type(model).__name__, "Check the rules, or convert a submodule."))
     for name, norm in pairs.items():
-        if name in layers:
+        if name in layers and rules.get(name, {}).get("fold", True):
             _fold(cast("OnChip", modules[name]), modules[norm])
     cast("Any", hardware).on_chip_state = state
     plan(hardware)
@@ -136,9 +136,9 @@ def _why_digital(layer: nn.Module, rule: Table[str, object]) -> str | None:
 
 
 def _exchange(layer: nn.Module, name: str, state: HardwareState, rule: Table[str, object]) -> None:
-    extra = rule.keys() - {"digital", "mapping"}
-    if extra:
-        raise unknown(f"rules.{name}", next(iter(extra)), {"digital", "mapping"})
+    known = {"digital", "mapping", "fold"}
+    if extra := rule.keys() - known:
+        raise unknown(f"rules.{name}", next(iter(extra)), known)
     mapping = rule.get("mapping", state.chip.layer_mapping)
     assert isinstance(mapping, Mapping)
     rows, columns = mapping.rows or state.chip.cores.rows, mapping.columns or state.chip.cores.columns

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from typing import cast
 
 import torch.fx
-from torch import nn
+from torch import Tensor, nn
 
 FOLDABLE = {nn.Linear: nn.BatchNorm1d, nn.Conv1d: nn.BatchNorm1d, nn.Conv2d: nn.BatchNorm2d}
 
@@ -14,15 +15,19 @@ FOLDABLE = {nn.Linear: nn.BatchNorm1d, nn.Conv1d: nn.BatchNorm1d, nn.Conv2d: nn.
 def norm_pairs(model: nn.Module) -> dict[str, str]:
     """Layer name → name of the batch norm that is the only user of its output.
 
-    Only norms with running statistics and layers called once count; others stay digital.
+    Only norms with running statistics, of as many channels as the layer has outputs, and layers called once count;
+    others stay digital.
     """
     pairs = _traced(model)
     modules = dict(model.named_modules())
-    return {
-        layer: norm
-        for layer, norm in (_sequential(model) if pairs is None else pairs).items()
-        if type(modules[norm]) is FOLDABLE.get(type(modules[layer])) and modules[norm].running_var is not None
-    }
+    found = (_sequential(model) if pairs is None else pairs).items()
+    return {layer: norm for layer, norm in found if _fits(modules[layer], modules[norm])}
+
+
+def _fits(layer: nn.Module, norm: nn.Module) -> bool:
+    if type(norm) is not FOLDABLE.get(type(layer)) or norm.running_var is None:
+        return False
+    return len(cast("Tensor", layer.weight)) == len(cast("Tensor", norm.running_var))
 
 
 class _Tracer(torch.fx.Tracer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,6 +87,8 @@ def program(
     for name in chosen:
         if name not in own:
             raise unknown("layers", name, own)
+    if dies < 1:
+        raise ConfigurationError(message("dies", "must be at least 1", dies, "Draw one die or more."))
     if layers is not None and state.dies and dies != state.dies:
         rule = f"must be the {state.dies} of the layers programmed before"
         raise ConfigurationError(message("dies", rule, dies, "Program all layers, or give that number."))
@@ -125,6 +128,9 @@ def age(hardware: nn.Module, since_programming: str | float, *, extrapolate: boo
             raise ConfigurationError(f"since_programming: {error}") from None
     else:
         seconds = float(since_programming)
+    if not 0 <= seconds < math.inf:
+        rule = "must be a time since programming, finite and not negative"
+        raise ConfigurationError(message("since_programming", rule, since_programming, 'Say "1 day".'))
     for matrix in matrices(hardware).values():
         matrix.age(seconds, extrapolate=extrapolate)
 
@@ -153,7 +159,7 @@ def over_dies(hardware: nn.Module, *inputs: Tensor) -> Tensor:
     """The outputs of all dies: (dies, batch, …).
 
     The dies are folded into the batch where a probe in the user's own arithmetic shows that samples do not see each
-    other (the same outputs whether the batch is sent once or twice); otherwise one die runs after the other.
+    other (the same outputs whatever else is in the batch); otherwise one die runs after the other.
     """
     state = state_of(hardware)
     installation = state.installation
@@ -178,22 +184,25 @@ def over_dies(hardware: nn.Module, *inputs: Tensor) -> Tensor:
 
 
 def folds(hardware: nn.Module, *inputs: Tensor) -> bool:
-    """True if samples of a batch do not see each other, so that dies may be folded into it."""
+    """True if samples of a batch do not see each other, so that dies may be folded into it.
+
+    Two samples, two others, and all four together go through the user's own arithmetic.
+    """
     few = [x[:2] for x in inputs]
-    current, training = state_of(hardware).mode, hardware.training
+    others = [x * 0.5 if x.is_floating_point() else x.flip(-1) for x in few]
+    if any(torch.equal(a, b) for a, b in zip(few, others, strict=True)):
+        return False  # nothing to tell them apart by
+    current = state_of(hardware).mode
     try:
         mode(hardware, Digital())
-        with torch.no_grad(), _random_kept():
-            once = hardware(*few)
-            twice = hardware(*(torch.cat([x, x]) for x in few))
-    except (RuntimeError, ValueError):
+        with torch.no_grad(), _untouched(hardware):
+            apart = [hardware(*few), hardware(*others)]
+            together = hardware(*(torch.cat(pair) for pair in zip(few, others, strict=True)))
+            return bool(torch.allclose(together, torch.cat(apart), rtol=1e-4, atol=1e-5))
+    except Exception:  # a model that takes no such batch, or returns no such tensor
         return False
     finally:
         mode(hardware, current)
-        hardware.train(training)
-    if not isinstance(once, Tensor) or twice.shape[0] != 2 * once.shape[0]:
-        return False
-    return bool(torch.allclose(twice, torch.cat([once, once]), rtol=1e-4, atol=1e-5))
 
 
 def cost(ledger: Ledger, hardware: nn.Module) -> Cost:
@@ -216,7 +225,8 @@ def _write_layer(
     for part, (weight, bias) in parts.items():
         limit, full = layer.limit(part), matrix_name(name or "model", part, len(parts))
         rows = layer.on_chip.mapping.bias == "rows" and bias is not None and limit is not None
-        held = None if limit is None else limit.detach()
+        held = None if limit is None else limit.detach().clone()  # a learned clip may move on
+        weight = weight.to(torch.promote_types(weight.dtype, torch.float32))  # cells are held in no less
         stored[part] = store(
             weight, layer.on_chip.mapping, device, streams.child(full), dies=dies, bias=bias if rows else None,
             limit=held, name=full,
@@ -243,10 +253,15 @@ def _report(matrix: StoredMatrix, tolerance: float) -> ProgrammingReport:
 def _watch(hardware: nn.Module) -> list[Removable]:
     """Outside `Digital`: notice layers that a forward does not call, and keep torch's fused paths from doing so."""
     hooks = [hardware.register_forward_pre_hook(_before_forward), hardware.register_forward_hook(_after_forward)]
-    layers = converted(hardware)
-    own = [layer.register_forward_pre_hook(_no_fused_path) for layer in layers.values() if isinstance(layer, nn.Module)]
+    return [*hooks, *unfused(hardware)]
+
+
+def unfused(hardware: nn.Module) -> list[Removable]:
+    """Keep torch's fused paths from passing converted layers by, until what is returned is removed."""
+    layers = [layer for layer in converted(hardware).values() if isinstance(layer, nn.Module)]
     encoders = [m for m in hardware.modules() if isinstance(m, nn.TransformerEncoder) and m.use_nested_tensor]
-    return [*hooks, *own, *(_Padded(encoder) for encoder in encoders)]
+    hooks = [layer.register_forward_pre_hook(_no_fused_path) for layer in layers]
+    return [*hooks, *(_Padded(encoder) for encoder in encoders)]
 
 
 # These know their module only as an argument, so that a copy of the hardware is watched by its own hooks.
@@ -290,6 +305,13 @@ def _record_inferences(owner: str, hardware: nn.Module, x: Tensor) -> None:
 
 
 @contextmanager
-def _random_kept() -> Iterator[None]:
-    with torch.random.fork_rng(devices=[]):
-        yield
+def _untouched(module: nn.Module) -> Iterator[None]:
+    """Leave buffers (running statistics) and torch's random numbers as they were."""
+    buffers = {name: value.clone() for name, value in module.named_buffers()}
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        for name, value in module.named_buffers():
+            if not torch.equal(value, buffers[name]):
+                value.copy_(buffers[name])

@@ -7,15 +7,16 @@ model and every ``isinstance`` stay as they were.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from ohmloom.crossbars import AnalogueReadout
-from ohmloom.errors import NotProgrammedError, StaleError, message
+from ohmloom.errors import NotProgrammedError, ShapeError, StaleError, message
 from ohmloom.nn.modes import Digital, Noisy, Programmed, Quantised
+from ohmloom.nn.moving import move
 from ohmloom.nn.quantisers import quantise_input, quantise_output
 from ohmloom.nn.state import LayerState
 
@@ -54,9 +55,17 @@ class OnChip:
     def watched(self) -> Iterator[Tensor]:
         """The tensors that, if they change, make programmed cells stale."""
         yield from cast("nn.Module", self).parameters(recurse=False)
+        learned = getattr(self, "clips", None)
+        yield from () if learned is None else learned.parameters()
         for norm in self.on_chip.folded:
             yield from norm.parameters(recurse=False)
             yield from (b for name, b in norm.named_buffers(recurse=False) if name != "num_batches_tracked")
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        """What ``.to``, ``.double`` and ``.cuda`` call: the cells follow the weights."""
+        moved = super()._apply(fn, recurse)  # type: ignore[misc]
+        move(self.on_chip, fn)
+        return moved
 
     def limit(self, part: str) -> Tensor | None:
         """The input range of a part: learned, calibrated, or None (each vector its own)."""
@@ -108,12 +117,9 @@ class OnChip:
             rule, remedy = "must be programmed before it computes with cells", "Call ohmloom.program(hardware)."
             raise NotProgrammedError(message(state.name, rule, "no cells", remedy))
         matrix = state.matrices[part]
-        if state.die is None:
-            rows = x.reshape(matrix.dies, -1, x.shape[-1])
-            value = matrix.product(rows)
-        else:
-            rows = x.reshape(1, -1, x.shape[-1])
-            value = matrix.product(rows, dies=slice(state.die, state.die + 1))
+        rows = x.reshape(matrix.dies if state.die is None else 1, -1, x.shape[-1])
+        dies = slice(None) if state.die is None else slice(state.die, state.die + 1)
+        value = matrix.product(rows.to(matrix.scale.dtype), dies=dies)
         weight, bias = weighted
         if isinstance(state.mode, Programmed) and state.mode.weight_gradient and torch.is_grad_enabled():
             soft = F.linear(rows.detach(), weight)
@@ -282,6 +288,10 @@ class ChipBatchNorm1d(_Folded, nn.BatchNorm1d):
     """Folded into the layer before it."""
 
     def forward(self, input: Tensor) -> Tensor:
+        if self.is_folded and input.dim() == 3 and isinstance(self.source[0], nn.Linear):
+            rule = "is folded over the last axis, as a Linear layer's outputs are"
+            remedy = f'Convert with rules={{"{self.source[0].on_chip.name}": {{"fold": False}}}}.'
+            raise ShapeError(message("BatchNorm1d", rule, f"{tuple(input.shape)}, where it is the second", remedy))
         return input if self.is_folded else super().forward(input)
 
 
