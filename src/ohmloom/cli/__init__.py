@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import ohmloom
-from ohmloom.cli import doctor, files, lists, run
+from ohmloom.cli import doctor, files, lists, models, run
 
 __all__ = ["app", "main"]
 
@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.add_typer(lists.lists, name="list")
+app.command("summary")(models.summary)
+app.command("evaluate")(models.evaluate)
 app.command("report")(files.report)
 app.command("cite")(lists.cite)
 app.add_typer(files.data, name="data")

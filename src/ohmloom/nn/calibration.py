@@ -25,6 +25,7 @@ from ohmloom.nn.hardware import unfused
 from ohmloom.nn.layers import Clips, OnChip, Weighted
 from ohmloom.nn.modes import Programmed
 from ohmloom.nn.quantisers import best_limit
+from ohmloom.quantities import TIME, show
 
 Pairs = Callable[[Tensor], tuple[Tensor, Tensor]]
 

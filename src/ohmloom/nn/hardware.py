@@ -57,12 +57,12 @@ class ProgramReport:
     def table(self) -> str:
         """One line per matrix."""
         width = max(len(name) for name in self.matrices) + 2
-        heads = (f"{head:>12}" for head in ("cells", "mean pulses", "failed", "read-back in", "truly in", "rms, uS"))
+        heads = (f"{head:>14}" for head in ("cells", "mean pulses", "failed", "read-back in", "truly in", "rms, uS"))
         lines = [f"{'matrix':<{width}}" + "".join(heads)]
         for name, r in self.matrices.items():
             lines.append(
-                f"{name:<{width}}{r.cells:>12}{r.mean_pulses:>12.2f}{r.failed_share:>12.2%}"
-                f"{r.read_back_share:>12.2%}{r.true_share:>12.2%}{r.rms_error * 1e6:>12.2f}"
+                f"{name:<{width}}{r.cells:>14}{r.mean_pulses:>14.2f}{r.failed_share:>14.2%}"
+                f"{r.read_back_share:>14.2%}{r.true_share:>14.2%}{r.rms_error * 1e6:>14.2f}"
             )
         return "\n".join(lines)
 

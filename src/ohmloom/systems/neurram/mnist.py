@@ -220,8 +220,8 @@ def _noise(context: Context[MnistSettings], trained: Trained, test: Labelled) ->
         ]  # fmt: skip
         findings.plot("noise_curves", name=f"noise-{kind}", noise=[100 * level for level in levels], lines=lines,
                       noise_axis=f"test noise, % of each layer's {kind} |W|",
-                      caption=f"Accuracy in software with Gaussian noise on the weights, relative to the {kind} of each "
-                      "layer's unfolded weights." + (" No bar is set here." if kind == "rms" else ""))  # fmt: skip
+                      caption=f"Accuracy in software with Gaussian noise on the weights, relative to the {kind} of "
+                      "each layer's unfolded weights." + (" No bar is set here." if kind == "rms" else ""))  # fmt: skip
     order = sorted(noises)
     findings.plot("noise_grid", train=[100 * n for n in order], test=[100 * level for level in levels],
                   accuracy=[[_mean(table["max", noise, level]) for level in levels] for noise in order],
@@ -277,7 +277,7 @@ def _programming(context: Context[MnistSettings], hardware: nn.Module) -> None:
     findings.figure(Figure.of("cells given up", share("failed_share"), "%"))
     findings.plot("pulse_histogram", counts=torch.bincount(pulses.long())[:60],
                   references={"mean": float(pulses.float().mean())},
-                  caption="Pulses that the cells of all dies took; half of a pair's cells only have to be off.")  # fmt: skip
+                  caption="Pulses that cells of all dies took; half of a pair's only have to be off.")  # fmt: skip
     placement = ol.summary(hardware).placement
     findings.figure(Figure.of("cores in use", placement.cores_used, "cores"))
     findings.figure(Figure.of("cells in use", placement.cells, "cells"))
@@ -398,7 +398,7 @@ def _ablations(
     findings.plot("ablation_bars", labels=list(values), values=[_mean(v) for v in values.values()],
                   references={"published (chip)": 99.0},
                   caption=f"One thing changed at a time, one day after programming; mean of {len(dies)} dies, the "
-                  f"first {len(data.images):,} test images. Noise-trained and calibrated unless said otherwise.")  # fmt: skip
+                  f"first {len(data.images):,} test images. Noise-trained, calibrated unless said.")  # fmt: skip
 
 
 def _eight_bits(chip: ol.Chip) -> ol.Chip:
