@@ -72,3 +72,8 @@ def run_system(
     from ohmloom.experiments import run  # brings in numpy and scipy
 
     return run(load(name), tier=tier, seed=seed, out=out, progress=progress)
+
+
+register(
+    "neurram-energy", "NeuRRAM: energy and speed at each precision", "ohmloom.systems.neurram.energy:NeurramEnergy"
+)
