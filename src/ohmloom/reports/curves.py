@@ -106,14 +106,12 @@ def published_and_ours(
     axes.set_xlabel(position_axis)
     axes.set_ylabel(axis)
     handles = [Line2D([], [], color=colour, label=pair.label) for pair, colour in zip(pairs, style.LINES, strict=False)]
-    handles.append(Line2D([], [], color=style.MUTED, marker="o", linestyle="", label="published"))
-    if hollow.any():
-        empty = {"marker": "o", "markerfacecolor": style.PAPER, "linestyle": ""}
-        handles.append(Line2D([], [], color=style.MUTED, label="published, not fitted", **empty))
+    dots = [("published", style.MUTED)] + [("published, not fitted", style.PAPER)] * bool(hollow.any())
+    for label, face in dots:
+        handles.append(Line2D([], [], color=style.MUTED, label=label, marker="o", markerfacecolor=face, linestyle=""))
     if any(pair.predicted is not None for pair in pairs):
         handles.append(Line2D([], [], color=style.MUTED, linestyle=(0, (2.5, 2)), label=prediction))
-    columns = {"ncols": 2, "borderaxespad": 0.2, "columnspacing": 1.4}
-    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), **columns)
+    style.legend_above(axes, columns=2, handles=handles)
     return figure
 
 
