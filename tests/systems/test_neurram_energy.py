@@ -9,11 +9,11 @@ import pytest
 from ohmloom import systems
 from ohmloom.chips import Chip
 from ohmloom.errors import ConfigurationError
-from ohmloom.experiments import Result
+from ohmloom.experiments import Result, read_result
 from ohmloom.ledger import Event
 from ohmloom.random import Streams
 from ohmloom.systems.neurram import energy_model as model
-from ohmloom.systems.neurram.energy import DIGITS, EnergySettings, Study, _imbalance
+from ohmloom.systems.neurram.energy import DIGITS, EnergySettings, Study, imbalance
 
 OPERATIONS = 65_536  # of a full core: 128 inputs times 256 outputs, 2 per multiply-accumulate
 
@@ -118,14 +118,14 @@ def test_no_constant_can_be_left_out(study: Study) -> None:
 
 def test_parts_sum_per_operation_and_not_per_mac(study: Study) -> None:
     for each in study.products:
-        assert _imbalance(each.ours(study.chip)) < 1e-9
+        assert imbalance(each.ours(study.chip)) < 1e-9
         if each.point.fitted and each.point.phases == 2:
-            assert _imbalance(each.point.published) < 2
-            assert _imbalance(each.point.published, 0.5) > 48
+            assert imbalance(each.point.published) < 2
+            assert imbalance(each.point.published, 0.5) > 48
 
 
 def test_the_extrapolation_saw_few_bits_only(study: Study) -> None:
-    blind = Study(study.chip, study.streams, 4, tuple(p for p in study.products if p.point.input_bits <= 4))
+    blind = Study(study.chip, study.streams, tuple(p for p in study.products if p.point.input_bits <= 4))
     assert blind.early_constants == study.early_constants
 
 
@@ -152,9 +152,8 @@ def test_the_committed_result_is_this_one(result: Result) -> None:
     file = Path(__file__).parents[2] / "results" / "neurram-energy-standard.json"
     if not file.is_file():
         pytest.skip("no committed result beside the tests")
-    from ohmloom.experiments import read_result
-
     kept = read_result(file)
     assert kept.command == "ohmloom run neurram-energy --tier standard --seed 0"
     for name, figure in kept.figures.items():
-        assert result.figures[name].value == pytest.approx(figure.value, rel=1e-4, abs=1e-3)
+        ours = result.figures[name].value
+        assert ours is None if figure.value is None else ours == pytest.approx(figure.value, rel=1e-4, abs=1e-3)
