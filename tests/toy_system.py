@@ -138,6 +138,14 @@ PLOTS: list[dict[str, Any]] = [
     {"kind": "ablation_bars", "labels": ["all", "none"], "values": [99.0, None], "references": {"chance": 10.0}},
     {"kind": "level_histograms", "ages": ["now"], "levels": [1e-5], "edges": EDGES, "counts": np.ones((1, 1, 10))},
     {"kind": "pulse_histogram", "counts": [0, 5, 3], "references": {"mean": 1.4}},
+    {
+        "kind": "published_and_ours",
+        "positions": [1, 2.0],
+        "pairs": [{"label": "a", "published": [1, None], "ours": np.array([1, np.nan]), "predicted": [2, 3]}],
+        "doubtful": [2],
+        "position_axis": "bits",
+        "axis": "TOPS",
+    },
     {"kind": "cost_bars", "labels": ["a"], "values": [1e-12]},
     {
         "kind": "floor_plan",

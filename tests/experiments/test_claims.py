@@ -83,6 +83,8 @@ def test_a_claim_about_training_needs_its_seeds(seeds: int, expected: str) -> No
 def test_an_objection_makes_it_not_comparable() -> None:
     judged = claim().judge(figures(99.9), {}, "another network")
     assert (verdict(judged), judged.reason) == ("not comparable", "another network")
+    absent = claim().judge({"f": Figure.absent("f", "%", "there is no basis")}, {}, "another network")
+    assert (verdict(absent), absent.ours, absent.reason) == ("not comparable", None, "another network")
 
 
 @pytest.mark.parametrize(("low", "doubt"), [(98.9, True), (99.05, False)])

@@ -57,7 +57,8 @@ class Claim(Description):
             return self.replace(ours=None, verdict="not run", reason=_missing(self.figure, figures))
         check_same_unit(f"claim '{self.name}'", self.unit, figure)
         if figure.value is None:
-            return self.replace(ours=None, verdict="not run", reason=figure.reason)
+            verdict = "not comparable" if objection else "not run"
+            return self.replace(ours=None, verdict=verdict, reason=objection or figure.reason)
         objection = objection or self._objection(figure, origins)
         if objection:
             return self.replace(ours=figure.value, verdict="not comparable", reason=objection)

@@ -169,6 +169,35 @@ class NoiseCurves(Plot):
         return self
 
 
+class Pair(Description):
+    """What was published and ours at the same positions; ``predicted`` is ours by constants that saw fewer points."""
+
+    label: str
+    published: Gappy
+    ours: Gappy
+    predicted: Gappy | None = None
+
+
+class PublishedAndOurs(Plot):
+    """Published points and our lines through them; points at the ``doubtful`` positions are hollow."""
+
+    kind: Literal["published_and_ours"] = "published_and_ours"
+    positions: Numbers
+    pairs: tuple[Pair, ...]
+    doubtful: tuple[float, ...] = ()
+    prediction: str = "predicted"  # what the predicted lines are called
+    position_axis: str
+    axis: str
+
+    @model_validator(mode="after")
+    def _one_value_per_position(self) -> Self:
+        for pair in self.pairs:
+            for field in ("published", "ours", "predicted"):
+                if (given := getattr(pair, field)) is not None:
+                    _check_length(f"{field} of '{pair.label}'", given, len(self.positions), "positions")
+        return self
+
+
 class CostBars(Plot):
     """Shares of a cost by component or layer, in the SI unit ``unit``."""
 

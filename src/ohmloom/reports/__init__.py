@@ -8,8 +8,10 @@ from ohmloom.reports.curves import (
     effect_waterfall,
     noise_curves,
     noise_grid,
+    published_and_ours,
 )
 from ohmloom.reports.page import write_report
 
 __all__ = ["Series", "ablation_bars", "accuracy_over_ages", "cost_bars", "effect_waterfall", "floor_plan"]
-__all__ += ["level_histograms", "noise_curves", "noise_grid", "pulse_histogram", "write_report"]
+__all__ += ["level_histograms", "noise_curves", "noise_grid", "published_and_ours", "pulse_histogram"]
+__all__ += ["write_report"]

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from ohmloom.reports import style
 
 BEHIND = {"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6}  # so that lines do not cross a label
+
+
+class Paired(Protocol):
+    """Published points and our lines at common positions (None: a gap)."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def published(self) -> Sequence[float | None]: ...
+    @property
+    def ours(self) -> Sequence[float | None]: ...
+    @property
+    def predicted(self) -> Sequence[float | None] | None: ...
 
 
 class Series(NamedTuple):
@@ -65,6 +79,39 @@ def noise_curves(
     axes.set_xlabel(noise_axis)
     axes.set_ylabel(axis)
     style.legend_above(axes)
+    return figure
+
+
+@style.styled
+def published_and_ours(
+    positions: Sequence[float],
+    pairs: Sequence[Paired],
+    doubtful: Sequence[float] = (),
+    prediction: str = "predicted",
+    position_axis: str = "",
+    axis: str = "",
+) -> Figure:
+    """Published points (hollow where doubtful), our lines through them, dashed lines for what was predicted."""
+    figure, axes = style.canvas(3.1)
+    hollow = np.isin(positions, doubtful)
+    for pair, colour in zip(pairs, style.LINES, strict=False):
+        x, known = np.asarray(positions, dtype=float), _array(pair.published)
+        axes.plot(x, _array(pair.ours), "-", color=colour, label=pair.label, linewidth=1.5)
+        if pair.predicted is not None:
+            axes.plot(x, _array(pair.predicted), color=colour, linewidth=1.5, linestyle=(0, (2.5, 2)))
+        axes.plot(x[~hollow], known[~hollow], "o", color=colour, markersize=6)
+        axes.plot(x[hollow], known[hollow], "o", color=colour, markersize=6, markerfacecolor=style.PAPER)
+    axes.set_xticks(positions)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(position_axis)
+    axes.set_ylabel(axis)
+    handles = [Line2D([], [], color=colour, label=pair.label) for pair, colour in zip(pairs, style.LINES, strict=False)]
+    dots = [("published", style.MUTED)] + [("published, not fitted", style.PAPER)] * bool(hollow.any())
+    for label, face in dots:
+        handles.append(Line2D([], [], color=style.MUTED, label=label, marker="o", markerfacecolor=face, linestyle=""))
+    if any(pair.predicted is not None for pair in pairs):
+        handles.append(Line2D([], [], color=style.MUTED, linestyle=(0, (2.5, 2)), label=prediction))
+    style.legend_above(axes, columns=2, handles=handles)
     return figure
 
 

@@ -17,6 +17,7 @@ DRAW: dict[str, Callable[..., Figure]] = {
     "ablation_bars": curves.ablation_bars,
     "noise_grid": curves.noise_grid,
     "noise_curves": curves.noise_curves,
+    "published_and_ours": curves.published_and_ours,
     "level_histograms": chips.level_histograms,
     "pulse_histogram": chips.pulse_histogram,
     "cost_bars": chips.cost_bars,

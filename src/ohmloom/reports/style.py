@@ -17,6 +17,7 @@ import matplotlib
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 INK, MUTED, RULE, PAPER = "#1b2431", "#5c6775", "#d8dde4", "#fefefd"
 VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", PAPER: "var(--card)"}
@@ -88,9 +89,10 @@ def canvas(height: float, width: float = NARROW) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def legend_above(axes: Axes, columns: int = 3) -> None:
-    """The legend in a row above the axes, where it hides nothing."""
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, borderaxespad=0.2, columnspacing=1.4)
+def legend_above(axes: Axes, columns: int = 3, handles: list[Line2D] | None = None) -> None:
+    """The legend in a row above the axes, where it hides nothing; ``handles`` instead of all that has a label."""
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "borderaxespad": 0.2}
+    axes.legend(handles=handles, ncols=columns, columnspacing=1.4, **place)
 
 
 def svg(figure: Figure, name: str, title: str) -> str:

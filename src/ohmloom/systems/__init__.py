@@ -77,3 +77,6 @@ def run_system(
 register(
     "neurram-mnist", "A convolutional network on the 48-core NeuRRAM chip", "ohmloom.systems.neurram.mnist:NeurramMnist"
 )
+register(
+    "neurram-energy", "NeuRRAM: energy and speed at each precision", "ohmloom.systems.neurram.energy:NeurramEnergy"
+)
