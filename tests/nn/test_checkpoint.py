@@ -62,12 +62,12 @@ def test_learned_clips_join_the_state_and_never_get_lost(generic: Chip) -> None:
         for parameter in hardware.get_submodule(f"{attention}.clips").parameters():
             parameter.fill_(7.0)
     hardware.load_state_dict(model.state_dict(), strict=True)  # an ordinary checkpoint says nothing of clips
-    assert all(float(p) == 7.0 for p in hardware.get_submodule(f"{attention}.clips").parameters())
+    assert all(p.item() == 7.0 for p in hardware.get_submodule(f"{attention}.clips").parameters())
     twin = ol.convert(model, generic)
     ol.calibrate(twin, x)
     ol.learn_clips(twin)
     twin.load_state_dict(hardware.state_dict(), strict=True)  # its own checkpoint does
-    assert float(twin.get_submodule(f"{attention}.clips").query) == 7.0
+    assert twin.get_submodule(f"{attention}.clips").query.item() == 7.0
 
 
 def test_clips_do_not_hide_other_missing_keys(generic: Chip) -> None:

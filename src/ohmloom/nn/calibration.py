@@ -9,7 +9,9 @@ Source of the procedure: Wan et al. 2022, doi:10.1038/s41586-022-04992-8, and th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +23,7 @@ from ohmloom.chips.stored import partial_sums
 from ohmloom.crossbars import AnalogueReadout
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
 from ohmloom.nn.convert import converted, state_of
-from ohmloom.nn.hardware import unfused
+from ohmloom.nn.hardware import select, unfused
 from ohmloom.nn.layers import Clips, OnChip, Weighted
 from ohmloom.nn.modes import Programmed
 from ohmloom.nn.quantisers import best_limit
@@ -56,30 +58,57 @@ def calibrate(
     state, layers = state_of(hardware), converted(hardware)
     programmed = isinstance(state.mode, Programmed)
     calibrator = Calibrator(ranges, corrections, vectors, pairs)
-    dies = {name: layer.on_chip.die for name, layer in layers.items()}
-    training, hooks = hardware.training, unfused(hardware)
-    try:
-        hardware.eval()
+    dies = range(state.dies) if programmed else [None]
+    with _all_or_nothing(hardware), _evaluating(hardware), torch.no_grad():
         for layer in layers.values():
             layer.on_chip.calibrating = calibrator
-        with torch.no_grad():
-            for die in range(state.dies if programmed else 1):
-                calibrator.begin(die)
-                for layer in layers.values():
-                    layer.on_chip.die = die if programmed else layer.on_chip.die
-                _forward(hardware, x)
-    finally:
-        for hook in hooks:
-            hook.remove()
-        hardware.train(training)
-        for name, layer in layers.items():
-            layer.on_chip.calibrating, layer.on_chip.die = None, dies[name]
+        for die in dies:
+            calibrator.begin(die or 0)
+            if die is not None:
+                select(hardware, die)
+            _forward(hardware, x)
     if programmed:
         for matrix in state.matrices.values():
             when = f"{show(matrix.elapsed, TIME)} after programming"
             matrix.calibration.stamp = f"read-outs on {len(x)} samples, {state.dies} dies, {when}"
     elif ranges:
         state.ranges = f"{len(x)} samples"
+
+
+@contextmanager
+def _all_or_nothing(hardware: nn.Module) -> Iterator[None]:
+    """Put die and hooks back; and, if the calibration fails or is interrupted, all ranges and corrections too."""
+    layers, hooks = [layer.on_chip for layer in converted(hardware).values()], unfused(hardware)
+    dies = [layer.die for layer in layers]
+    ranges = [(dict(layer.limits), dict(layer.output_ranges)) for layer in layers]
+    held = [matrix for layer in layers for matrix in layer.matrices.values()]
+    corrections = [copy.deepcopy(matrix.calibration) for matrix in held]
+    try:
+        yield
+    except BaseException:
+        for layer, (limits, output_ranges) in zip(layers, ranges, strict=True):
+            layer.limits, layer.output_ranges = limits, output_ranges
+        for matrix, before in zip(held, corrections, strict=True):
+            matrix.calibration = before
+            matrix.forget_effective()
+        raise
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for layer, die in zip(layers, dies, strict=True):
+            layer.calibrating, layer.die = None, die
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """``module.eval()``, and back to each part's own setting."""
+    training = [(part, part.training) for part in module.modules()]
+    try:
+        module.eval()
+        yield
+    finally:
+        for part, setting in training:
+            part.training = setting
 
 
 def learn_clips(hardware: nn.Module) -> list[nn.Parameter]:
@@ -146,10 +175,16 @@ class Calibrator:
             _fit_columns(matrix, measured, wanted, (weight, held_bias), self.die)
 
     def thinned(self, values: Tensor) -> Tensor:
-        """At most ``vectors`` rows (or 64 numbers for each of them), evenly spaced."""
-        most = self.vectors if values.dim() == 2 else 64 * self.vectors
-        stride = -(-len(values) // most)
-        return values[::stride]
+        """At most ``vectors`` rows, or 64 numbers for each of them."""
+        return _some(values, self.vectors if values.dim() == 2 else 64 * self.vectors)
+
+
+def _some(values: Tensor, most: int) -> Tensor:
+    """At most ``most`` rows, picked by chance (always the same): even steps would fall in with columns of an image."""
+    if len(values) <= most:
+        return values
+    picked = torch.randint(len(values), (most,), generator=torch.Generator().manual_seed(0))
+    return values[picked.to(values.device)]
 
 
 def _fit_range(matrix: StoredMatrix, rows: Tensor, die: int) -> None:
@@ -159,8 +194,7 @@ def _fit_range(matrix: StoredMatrix, rows: Tensor, die: int) -> None:
     values = torch.cat([e.flatten() for e in entering])
     readout = matrix.mapping.readout
     assert isinstance(readout, AnalogueReadout)
-    stride = -(-len(values) // 500_000)
-    chosen = best_limit(values[::stride], readout.converter.steps)
+    chosen = best_limit(_some(values, 500_000), readout.converter.steps)
     ranges = matrix.calibration.full_range
     if ranges is None:
         ranges = torch.full((matrix.dies, 1, 1, 1, 1), torch.nan, dtype=chosen.dtype, device=chosen.device)

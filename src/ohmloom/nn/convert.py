@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ohmloom.chips import Chip, Mapping, Need, Placement, need, place
-from ohmloom.errors import ConversionError, NotFiniteError, message, unknown
+from ohmloom.errors import ConfigurationError, ConversionError, NotFiniteError, message, unknown
 from ohmloom.nn.attention import ChipMultiheadAttention, why_digital
 from ohmloom.nn.folding import norm_pairs
 from ohmloom.nn.layers import ChipBatchNorm1d, ChipBatchNorm2d, ChipConv1d, ChipConv2d, ChipLinear, OnChip
@@ -109,8 +109,8 @@ def plan(hardware: nn.Module) -> Placement:
 
 
 def matrix_name(layer: str, part: str, parts: int) -> str:
-    """The name of a matrix in placements, ledgers and files."""
-    return layer if parts == 1 else f"{layer}.{part}"
+    """The name of a matrix in placements, ledgers and files; a model that is a layer itself is called "model"."""
+    return (layer or "model") if parts == 1 else f"{layer or 'model'}.{part}"
 
 
 def signature(model: nn.Module) -> str:
@@ -140,7 +140,9 @@ def _exchange(layer: nn.Module, name: str, state: HardwareState, rule: Table[str
     if extra := rule.keys() - known:
         raise unknown(f"rules.{name}", next(iter(extra)), known)
     mapping = rule.get("mapping", state.chip.layer_mapping)
-    assert isinstance(mapping, Mapping)
+    if not isinstance(mapping, Mapping):
+        given, remedy = type(mapping).__name__, "Give ohmloom.Mapping(...), such as chip.mapping.replace(...)."
+        raise ConfigurationError(message(f"rules.{name}.mapping", "must be a Mapping", given, remedy))
     rows, columns = mapping.rows or state.chip.cores.rows, mapping.columns or state.chip.cores.columns
     layer.__class__ = CONVERTED[type(layer)]
     cast("OnChip", layer).on_chip = LayerState(name or "model", mapping.replace(rows=rows, columns=columns))

@@ -15,7 +15,14 @@ from torch import Tensor, nn
 from ohmloom.chips import Cost, StoredMatrix, install, store
 from ohmloom.chips import cost as price
 from ohmloom.devices import ProgrammingReport, programming_report
-from ohmloom.errors import BypassedError, ConfigurationError, NotProgrammedError, message, unknown
+from ohmloom.errors import (
+    BypassedError,
+    ConfigurationError,
+    NotFiniteError,
+    NotProgrammedError,
+    message,
+    unknown,
+)
 from ohmloom.ledger import Event, Ledger, open_ledgers, record
 from ohmloom.nn.convert import converted, matrix_name, state_of
 from ohmloom.nn.layers import OnChip
@@ -223,7 +230,9 @@ def _write_layer(
     stored: dict[str, StoredMatrix] = {}
     bias_in_rows: set[str] = set()
     for part, (weight, bias) in parts.items():
-        limit, full = layer.limit(part), matrix_name(name or "model", part, len(parts))
+        limit, full = layer.limit(part), matrix_name(name, part, len(parts))
+        if bias is not None and not bool(torch.isfinite(bias).all()):
+            raise NotFiniteError(message(f"{full}.bias", "must be finite", "NaN or inf", "Check the training."))
         rows = layer.on_chip.mapping.bias == "rows" and bias is not None and limit is not None
         held = None if limit is None else limit.detach().clone()  # a learned clip may move on
         weight = weight.to(torch.promote_types(weight.dtype, torch.float32))  # cells are held in no less
@@ -271,12 +280,14 @@ def _before_forward(hardware: nn.Module, _inputs: object) -> None:
 
 
 def _after_forward(hardware: nn.Module, inputs: tuple[object, ...], _output: object) -> None:
-    missed = [name for name, layer in converted(hardware).items() if not layer.on_chip.calls]
+    layers = {name: layer.on_chip for name, layer in converted(hardware).items()}
+    missed = [name for name, layer in layers.items() if not layer.calls]
     if missed:
         rule = "must be called by every forward outside Digital"
         remedy = "Call the layer itself rather than its weight, or keep it digital with a rule."
         raise BypassedError(message(", ".join(missed), rule, "a forward that passed it by", remedy))
-    if open_ledgers() and inputs and isinstance(inputs[0], Tensor):
+    calibrates = any(layer.calibrating is not None for layer in layers.values())
+    if open_ledgers() and inputs and isinstance(inputs[0], Tensor) and not calibrates:
         _record_inferences(state_of(hardware).owner, hardware, inputs[0])
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from ohmloom.crossbars import AnalogueReadout
-from ohmloom.errors import NotProgrammedError, ShapeError, StaleError, message
+from ohmloom.errors import NotFiniteError, NotProgrammedError, ShapeError, StaleError, message
 from ohmloom.nn.modes import Digital, Noisy, Programmed, Quantised
 from ohmloom.nn.moving import move
 from ohmloom.nn.quantisers import quantise_input, quantise_output
@@ -99,6 +99,9 @@ class OnChip:
         if calibrator is not None:
             calibrator.see_input(self, x, part)
         if not isinstance(mode, Digital):
+            if not bool(torch.isfinite(x.detach().sum())) and not bool(torch.isfinite(x).all()):
+                remedy = "Find where it arises."
+                raise NotFiniteError(message(f"{state.name}.x", "must be finite", "NaN or inf", remedy))
             x = quantise_input(x, state.mapping.drive, self.limit(part))
         if isinstance(mode, Noisy):
             weights = mode.perturbation.perturb(weights)
@@ -175,6 +178,16 @@ class ChipLinear(OnChip, nn.Linear):
 class _ChipConvolution(OnChip):
     """What converted convolutions share: (batch, channels, …) ↔ rows of patches, groups ↔ block-diagonal matrices."""
 
+    def batched(self, input: Tensor) -> Tensor:
+        """The input with a batch axis. Raises ShapeError for another number of axes or channels."""
+        layer = cast("nn.Conv2d", self)
+        axes = len(layer.kernel_size)
+        images = input if input.dim() == axes + 2 else input.unsqueeze(0)
+        if images.dim() != axes + 2 or images.shape[1] != layer.in_channels:
+            rule = f"must have {layer.in_channels} channels and {axes} axes of space"
+            raise ShapeError(message(f"{self.on_chip.name}.x", rule, tuple(input.shape), "Reshape the input."))
+        return images
+
     def group_chunks(self) -> list[range]:
         """Groups that share a matrix: as many as fit the rows of one array, at least one."""
         layer = cast("nn.Conv2d", self)
@@ -243,7 +256,7 @@ class ChipConv2d(_ChipConvolution, nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         if self.computes_digitally:
             return super().forward(input)
-        images = input if input.dim() == 4 else input.unsqueeze(0)
+        images = self.batched(input)
         if not isinstance(self.on_chip.mode, Programmed):
             output = self.soft_images(images, self._conv_forward)
         else:
@@ -258,7 +271,7 @@ class ChipConv1d(_ChipConvolution, nn.Conv1d):
     def forward(self, input: Tensor) -> Tensor:
         if self.computes_digitally:
             return super().forward(input)
-        signals = input if input.dim() == 3 else input.unsqueeze(0)
+        signals = self.batched(input)
         if not isinstance(self.on_chip.mode, Programmed):
             output = self.soft_images(signals, self._conv_forward)
         else:

@@ -58,9 +58,12 @@ def perturbed_call(
     changed: dict[str, Tensor] = {}
     for prefix, layer in module.named_modules():
         own = {name: value for name, value in layer.named_parameters(recurse=False) if value is not None}
-        if "weight" in own and own["weight"].dim() >= 2:
-            named = perturbation.perturb(own, generator)
-            changed |= {f"{prefix}.{name}" if prefix else name: value for name, value in named.items()}
+        for name in own:
+            if "weight" in name and own[name].dim() >= 2:  # also attention's in_proj_weight, recurrent weight_hh_l0
+                pair = {"weight": name, "bias": name.replace("weight", "bias")}
+                named = {role: own[held] for role, held in pair.items() if held in own}
+                drawn = perturbation.perturb(named, generator)
+                changed |= {f"{prefix}.{pair[role]}".lstrip("."): value for role, value in drawn.items()}
     return functional_call(module, changed, inputs)
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from ohmloom.chips import Placement
 from ohmloom.crossbars import AnalogueReadout
-from ohmloom.nn.convert import converted, plan, state_of
+from ohmloom.nn.convert import converted, matrix_name, plan, state_of
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ def summary(hardware: nn.Module) -> Summary:
     """Placement, utilisation, digital layers and their reasons, mode, age, calibration, and how each matrix is read."""
     state, layers = state_of(hardware), converted(hardware)
     placement = plan(hardware) if state.installation is None else state.installation.placement
+    parts = {name: list(layer.parts()) for name, layer in layers.items()}
+    owners = {matrix_name(n, part, len(parts[n])): (layer, part) for n, layer in layers.items() for part in parts[n]}
     rows = []
     for block in dict.fromkeys(block.layer for block in placement.blocks):
-        name = max((n for n in layers if block == (n or "model") or block.startswith(f"{n}.")), key=len, default="")
-        blocks, layer = placement.of(block), layers[name]
-        part = block.removeprefix(f"{name}.") if block != (name or "model") else next(iter(layer.parts()))
-        weight, bias = layer.parts()[part]
+        layer, part = owners[block]
+        blocks, (weight, bias) = placement.of(block), layer.parts()[part]
         matrix = layer.on_chip.matrices.get(part)
         place = "none" if bias is None else "rows" if part in layer.on_chip.bias_in_rows else "digital"
         if matrix is None:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import ohmloom as ol
-from ohmloom.data import Labelled, load
+from ohmloom.data import Labelled, Subset, load
 from ohmloom.descriptions import Description
 from ohmloom.experiments import Claim, Context, Control, Cost, Figure, Paper, System, Tier
 from ohmloom.systems.neurram import checks, evaluation
@@ -89,12 +89,12 @@ CONTROLS = (
 class MnistSettings(Description):
     """How much is trained and evaluated."""
 
-    subset: str = "full"
-    training_images: int = Field(55_000, ge=128)
+    subset: Subset = "full"
+    training_images: int = Field(default=55_000, ge=128)
     validation_images: int = 5_000
-    epochs: int = Field(8, ge=1)
+    epochs: int = Field(default=8, ge=1)
     noises: tuple[float, ...] = (0.0, 0.15)  # of training; the last is programmed
-    dies: int = Field(5, ge=1)
+    dies: int = Field(default=5, ge=1)
     test_images: int = 10_000  # of the figures after one day
     few_images: int = 1_000  # of other ages, ablations and effects
     few_dies: int = 3

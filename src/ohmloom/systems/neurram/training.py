@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from ohmloom.data import Labelled, load
+from ohmloom.data import Labelled, Subset, load
 from ohmloom.experiments import Progress
 
 
@@ -20,13 +20,13 @@ def workers(count: int = 2) -> Executor:
     return ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
 
 
-def training_set(subset: str, images: int, validation: int) -> tuple[Labelled, Labelled]:
+def training_set(subset: Subset, images: int, validation: int) -> tuple[Labelled, Labelled]:
     """``images`` training images and the validation part, neither ever the test set."""
     training, held = load("mnist", subset=subset).split(validation)
     return Labelled(training.images[:images], training.labels[:images]), held
 
 
-def train_to(path: str, subset: str, images: int, validation: int, noise: float, epochs: int, seed: int) -> None:
+def train_to(path: str, subset: Subset, images: int, validation: int, noise: float, epochs: int, seed: int) -> None:
     """Train one network and write its state to ``path``; its progress, a share, stands in ``path``.progress."""
     from ohmloom import Chip
     from ohmloom.systems.neurram.network import train
