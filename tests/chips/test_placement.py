@@ -158,10 +158,11 @@ def test_placed_blocks_are_the_arrays_that_the_matrix_counts(encoding: Analogue 
 
 def test_a_layer_larger_than_the_chip_is_refused() -> None:
     chip = Chip.load("neurram")
-    matrix = store(torch.ones(600, 600), chip.layer_mapping.replace(bias="digital"), Device.load("ideal"), Streams(0))
+    mapping = chip.layer_mapping.replace(bias="digital", inputs=100)
+    matrix = store(torch.ones(600, 600), mapping, Device.load("ideal"), Streams(0))
     many = {f"layer{i}": matrix for i in range(8)}
-    assert install(chip, {"one": matrix}).placement.cores_used == 15
-    with pytest.raises(PlacementError, match="must fit 48 cores, got 120"):
+    assert install(chip, {"one": matrix}).placement.cores_used == 6 * 3
+    with pytest.raises(PlacementError, match="must fit 48 cores, got 144"):
         install(chip, many)
 
 
