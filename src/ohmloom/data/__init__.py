@@ -20,11 +20,14 @@ from ohmloom.data.images import Images, Labelled, Origin
 from ohmloom.data.places import Place, folders, lacking, places
 from ohmloom.errors import DataError, message, unknown
 
-__all__ = ["DataFile", "DataSet", "Files", "Images", "Labelled", "Origin", "Place"]
+__all__ = ["DataFile", "DataSet", "Files", "Images", "Labelled", "Origin", "Place", "Subset"]
 __all__ += ["describe", "get", "load", "names", "where"]
 
 
-def load(name: str, *, subset: Literal["full", "embedded"] = "full") -> Images:
+Subset = Literal["full", "embedded"]
+
+
+def load(name: str, *, subset: Subset = "full") -> Images:
     """The images of a data set; every file is verified by its checksum.
 
     ``subset="full"`` reads the official files and downloads those that are in no folder; ``"embedded"`` reads the

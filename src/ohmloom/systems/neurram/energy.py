@@ -12,7 +12,7 @@ from typing import Any
 
 from ohmloom.chips import REFERENCES, Chip
 from ohmloom.descriptions import Description
-from ohmloom.experiments import Claim, Context, Control, Cost, Figure, Findings, Paper, System, Tier
+from ohmloom.experiments import Claim, Context, Control, Cost, Figure, Findings, System, Tier
 from ohmloom.experiments.figures import DIMENSIONS
 from ohmloom.ledger import Event
 from ohmloom.quantities import show
@@ -33,33 +33,8 @@ from ohmloom.systems.neurram.energy_model import (
     run_product,
     worst,
 )
+from ohmloom.systems.neurram.publication import PAPER
 
-PAPER = Paper(
-    key="wan2022",
-    authors=(
-        "W. Wan",
-        "R. Kubendran",
-        "C. Schaefer",
-        "S. B. Eryilmaz",
-        "W. Zhang",
-        "D. Wu",
-        "S. Deiss",
-        "P. Raina",
-        "H. Qian",
-        "B. Gao",
-        "S. Joshi",
-        "H. Wu",
-        "H.-S. P. Wong",
-        "G. Cauwenberghs",
-    ),
-    title="A compute-in-memory chip based on resistive random-access memory",
-    journal="Nature",
-    year=2022,
-    volume="608",
-    pages="504-512",
-    doi="10.1038/s41586-022-04992-8",
-    note="Preprint: Edge AI without Compromise, arXiv:2108.07879 (2021)",
-)
 SHOWN = 4  # input bits (sign and 3 bits, as in the MNIST network) at which single figures are given
 DIGITS = 5  # of the constants, as they are printed in the preset
 KNOWN = 4  # input bits up to which the extrapolation may look

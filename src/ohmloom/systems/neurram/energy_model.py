@@ -127,6 +127,7 @@ def mapping_of(point: Point, chip: Chip, *, split: bool = True) -> Mapping:
 
     Inferred, not published: from 5 input bits on, two-phase operation converts the upper and the lower half of the
     magnitude bits apart; the longer half with its bits, the sign and two more, the shorter one with as many bits less.
+    A whole core is filled, whatever share of its rows the chip's networks use.
     """
     mapping = chip.layer_mapping
     if not (
@@ -140,7 +141,8 @@ def mapping_of(point: Point, chip: Chip, *, split: bool = True) -> Mapping:
     groups = 2 if split and point.phases == 2 and point.input_bits > SAME else 1
     longest = -(-drive.magnitude_bits // groups)
     converter = mapping.readout.converter.replace(bits=point.output_bits - drive.magnitude_bits + longest)
-    return mapping.replace(drive=drive, readout=mapping.readout.replace(phase_groups=groups, converter=converter))
+    readout = mapping.readout.replace(phase_groups=groups, converter=converter)
+    return mapping.replace(drive=drive, readout=readout, inputs=None)
 
 
 class Constants(NamedTuple):

@@ -14,22 +14,12 @@ from torch import Tensor, nn
 import ohmloom as ol
 from ohmloom.data import Labelled, Subset, load
 from ohmloom.descriptions import Description
-from ohmloom.experiments import Claim, Context, Control, Cost, Figure, Paper, System, Tier
+from ohmloom.experiments import Claim, Context, Control, Cost, Figure, System, Tier
 from ohmloom.systems.neurram import checks, evaluation
+from ohmloom.systems.neurram.publication import PAPER
 from ohmloom.systems.neurram.training import train_to, training_set, watch, workers
 
 AGES = ("1 s", "1 day", "2 days")
-PAPER = Paper(
-    key="wan2022neurram",
-    authors=("W. Wan", "R. Kubendran", "C. Schaefer", "S. B. Eryilmaz", "W. Zhang", "D. Wu", "et al."),
-    title="A compute-in-memory chip based on resistive random-access memory",
-    journal="Nature",
-    year=2022,
-    volume="608",
-    pages="504-512",
-    doi="10.1038/s41586-022-04992-8",
-    note="Preprint: Edge AI without Compromise, arXiv:2108.07879 (2021)",
-)
 CHIP_ACCURACY, SOFTWARE = "accuracy on the chip after 1 day", "accuracy in software, same activations"
 GAIN, CLEAN_LOSS = "gain by noise training at 15 % of max |W|", "clean loss by noise training"
 RELEASED = "released tool chain (weierwan/Neurram_48core)"

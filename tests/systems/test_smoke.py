@@ -1,0 +1,23 @@
+"""The smoke tier of every system: complete, with all claims judged and all controls that a short run can hold."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ohmloom.reports import write_report
+from ohmloom.systems import names, run_system
+
+TRAINED = {"noise training costs little", "calibration matters", "normalisation matters"}  # need more than a smoke run
+
+
+@pytest.mark.parametrize("name", names())
+def test_smoke_tier_is_complete_and_reported(name: str, tmp_path: Path) -> None:
+    result = run_system(name, tier="smoke", seed=0, out=tmp_path / "run")
+    assert result.status == "complete"
+    written = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
+    assert {claim["verdict"] for claim in written["claims"]} <= {"reproduced", "not reproduced", "not comparable"}
+    failed = {c.name for c in result.controls if c.verdict != "held"} - TRAINED
+    assert not failed
+    assert written["cost"]["energy_joule"] > 0
+    assert write_report(tmp_path / "run").stat().st_size > 20_000
