@@ -107,7 +107,7 @@ def cost(ledger: Ledger, installation: Installation, *, inferences: float | None
     layers: dict[str, float] = dict.fromkeys(installation.matrices, 0.0)
     per_die: dict[int, float] = dict.fromkeys(dies, 0.0)
     for name, component in chip.components.items():
-        if not component.energy and not component.power:
+        if component.event is None and not component.power:
             continue  # it only takes area
         for layer in installation.matrices:
             for die in dies:
