@@ -14,66 +14,15 @@ from torch import Tensor, nn
 import ohmloom as ol
 from ohmloom.data import Labelled, Subset, load
 from ohmloom.descriptions import Description
-from ohmloom.experiments import Claim, Context, Control, Cost, Figure, System, Tier
+from ohmloom.experiments import Context, Cost, Figure, System, Tier
+from ohmloom.nn import ProgramReport
 from ohmloom.systems.neurram import checks, evaluation
+from ohmloom.systems.neurram.mnist_claims import CLAIMS, CLEAN_LOSS, CONTROLS, GAIN, RELEASED, SOFTWARE
+from ohmloom.systems.neurram.network import build
 from ohmloom.systems.neurram.publication import PAPER
 from ohmloom.systems.neurram.training import train_to, training_set, watch, workers
 
 AGES = ("1 s", "1 day", "2 days")
-CHIP_ACCURACY, SOFTWARE = "accuracy on the chip after 1 day", "accuracy in software, same activations"
-GAIN, CLEAN_LOSS = "gain by noise training at 15 % of max |W|", "clean loss by noise training"
-RELEASED = "released tool chain (weierwan/Neurram_48core)"
-JOURNAL: dict[str, Any] = {"version": "journal", "source": "doi:10.1038/s41586-022-04992-8"}
-
-CLAIMS = (
-    Claim(name="MNIST accuracy measured on the chip", published=99.0, unit="%", direction="at_least", tolerance=0.5,
-          tolerance_source="acceptance of the specification: at least 98.5 % one day after programming",
-          figure=CHIP_ACCURACY, data="mnist", **JOURNAL),
-    Claim(name="loss from software to chip", published=0.2, unit="points", direction="at_most", tolerance=0.5,
-          tolerance_source="acceptance of the specification: within 0.7 points", version="journal",
-          source="released notebook: software 99.21 %, chip 98.95 to 99.02 %", figure="loss from software to chip",
-          data="mnist"),
-    Claim(name="cells programmed within ±1 µS", published=99.23, unit="%", direction="within", tolerance=0.61,
-          tolerance_source="range of the released failure rates, 0.18 to 1.35 %", version="released files",
-          source=RELEASED, figure="cells within ±1 µS by read-back"),
-    Claim(name="cores of the MNIST network", published=16, unit="cores", direction="within", version="released code",
-          source=RELEASED, figure="cores in use"),
-    Claim(name="cells of the MNIST network", published=46664, unit="cells", direction="within", tolerance=2333,
-          tolerance_source="5 %: the number of bias rows depends on the trained biases", version="released code",
-          source=RELEASED, figure="cells in use"),
-)  # fmt: skip
-CONTROLS = (
-    Control(name="one pulse model: at least 5 pulses per cell", expectation="The mean lies between 5 and 15.",
-            figure="pulses per cell", rule="at_least", bound=5, unit="pulses"),
-    Control(name="one pulse model: at most 15 pulses per cell", expectation="The mean lies between 5 and 15.",
-            figure="pulses per cell", rule="at_most", bound=15, unit="pulses"),
-    Control(name="split products are the dense product", expectation="Ideal cells leave only rounding (N1).",
-            figure="error of split products", rule="at_most", bound=1e-5),
-    Control(name="the transpose uses the same cells", expectation="Driven backwards it is the exact transpose (N1).",
-            figure="error of transposed products", rule="at_most", bound=1e-5),
-    Control(name="relaxation, mean", expectation="Within 2 % of the rectified Gaussian at 8 levels, 3 times (N2).",
-            figure="relaxation: worst deviation of the mean", rule="at_most", bound=2, unit="%"),
-    Control(name="relaxation, spread", expectation="Within 2 % of the rectified Gaussian at 8 levels, 3 times (N2).",
-            figure="relaxation: worst deviation of the spread", rule="at_most", bound=2, unit="%"),
-    Control(name="three epochs reduce the spread", expectation="Less than after one epoch (published direction).",
-            figure="spread at 12 µS after 3 epochs", against="spread at 12 µS after 1 epoch", rule="at_most", bound=0,
-            unit="µS"),
-    Control(name="converter codes", expectation="At most half a step from the value (N3).",
-            figure="worst error of a code", rule="at_most", bound=0.5001, unit="steps"),
-    Control(name="noise training pays", expectation="At least 15 points at 15 % of max |W| (N5).",
-            figure=GAIN, rule="at_least", bound=15, unit="points"),
-    Control(name="noise training costs little", expectation="Clean accuracy falls by at most 1 point (N5).",
-            figure=CLEAN_LOSS, rule="at_most", bound=1, unit="points"),
-    Control(name="calibration matters", expectation="Without any calibration the accuracy collapses (N6).",
-            figure="ablation: no calibration", against="ablation: none", rule="at_most", bound=-10, unit="points"),
-    Control(name="calibration on shuffled targets fails", expectation="Wrong targets leave chance (at most 50 %).",
-            figure="ablation: shuffled targets", rule="at_most", bound=50, unit="%"),
-    Control(name="permuted cells fail", expectation="Cells shuffled within their columns leave chance.",
-            figure="ablation: permuted cells", rule="at_most", bound=50, unit="%"),
-    Control(name="normalisation matters", expectation="Without column sums the accuracy falls by 5 points (N4).",
-            figure="ablation: ranges only, no normalisation", against="ablation: ranges only", rule="at_most",
-            bound=-5, unit="points"),
-)  # fmt: skip
 
 
 class MnistSettings(Description):
@@ -106,7 +55,7 @@ class NeurramMnist(System[MnistSettings]):
     tiers = {  # noqa: RUF012
         "smoke": Tier(summary="Embedded digits, a short training.", budget=60, settings=MnistSettings(
             subset="embedded", training_images=4_096, validation_images=500, epochs=3, dies=2, test_images=200,
-            few_images=100, few_dies=2, noise_images=300, draws=2, calibration_images=100, cells=20_000)),
+            few_images=50, few_dies=2, noise_images=250, draws=1, calibration_images=50, cells=20_000)),
         "standard": Tier(summary="All 60,000 digits, one training seed, 5 dies.", budget=1200,
                          settings=MnistSettings()),
         "full": Tier(summary="Five training seeds and the whole grid of noises.", budget=36_000, seeds=5,
@@ -239,8 +188,8 @@ def _chip(context: Context[MnistSettings], trained: Trained, test: Labelled) -> 
     dies, few_dies = list(range(settings.dies)), list(range(settings.few_dies))
     exact = findings.arm("software", lambda: evaluation.software(state, chip, many))
     findings.figure(Figure.of(SOFTWARE, exact, "%"))
-    hardware = evaluation.programmed(state, chip, seed=context.seed, dies=settings.dies, age="0 s")
-    _programming(context, hardware)
+    hardware = build(state, chip)
+    _programming(context, hardware, ol.program(hardware, seed=context.seed, dies=settings.dies))
     ages = {age: _age(context, hardware, calibration, many if age == "1 day" else few, age, dies) for age in AGES}
     losses = [exact - value for value in ages["1 day"]]
     findings.figure(Figure.over("loss from software to chip", losses, "points", "dies"))
@@ -250,12 +199,10 @@ def _chip(context: Context[MnistSettings], trained: Trained, test: Labelled) -> 
     _ablations(context, state, plain, chip, calibration, few, few_dies)
 
 
-def _programming(context: Context[MnistSettings], hardware: nn.Module) -> None:
+def _programming(context: Context[MnistSettings], hardware: nn.Module, report: ProgramReport) -> None:
     """What was written: pulses, shares, placement."""
-    findings, state = context.findings, ol.converted(hardware)
-    matrices = list(ol.matrices(hardware).values())
-    pulses = torch.cat([_present(m, m.cells.pulses) for m in matrices])
-    report = ol.program(hardware, seed=context.seed, dies=context.settings.dies)
+    findings = context.findings
+    pulses = torch.cat([_present(m, m.cells.pulses) for m in ol.matrices(hardware).values()])
     cells = sum(r.cells for r in report.matrices.values())
 
     def share(field: str) -> float:
@@ -268,18 +215,16 @@ def _programming(context: Context[MnistSettings], hardware: nn.Module) -> None:
     findings.plot("pulse_histogram", counts=torch.bincount(pulses.long())[:60],
                   references={"mean": float(pulses.float().mean())},
                   caption="Pulses that cells of all dies took; half of a pair's only have to be off.")  # fmt: skip
-    placement = ol.summary(hardware).placement
+    summary = ol.summary(hardware)
+    placement = summary.placement
     findings.figure(Figure.of("cores in use", placement.cores_used, "cores"))
     findings.figure(Figure.of("cells in use", placement.cells, "cells"))
     findings.plot("floor_plan", cores=placement.cores, core_rows=placement.rows, core_columns=placement.columns,
                   rectangles=placement.blocks,
                   caption="Which layer sits where: each part of a layer has a core of its own.")  # fmt: skip
-    rows = [
-        (r.name, f"{r.shape[0]} x {r.shape[1]}", r.segments, r.cores, r.cells, r.bias)
-        for r in ol.summary(hardware).rows
-    ]
+    rows = [(r.name, f"{r.shape[0]} x {r.shape[1]}", r.segments, r.cores, r.cells, r.bias) for r in summary.rows]
     findings.table("placement", ("layer", "matrix", "parts", "cores", "cells", "bias"), rows,
-                   f"{len(state)} layers on {placement.cores_used} of {placement.cores} cores.")  # fmt: skip
+                   f"{len(rows)} matrices on {placement.cores_used} of {placement.cores} cores.")  # fmt: skip
 
 
 def _age(
