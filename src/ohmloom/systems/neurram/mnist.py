@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -87,20 +86,13 @@ def _train(context: Context[MnistSettings]) -> Trained:
               for seed in context.seeds for noise in settings.noises}  # fmt: skip
     missing = {key: path for key, path in wanted.items() if not path.exists()}
     if missing:
-        pool = workers()
-        try:
-            futures = {}
-            for (seed, noise), path in missing.items():
-                partial = Path(f"{path}.partial")
-                futures[str(partial)] = pool.submit(
-                    train_to, str(partial), settings.subset, settings.training_images, settings.validation_images,
-                    noise, settings.epochs, seed,
-                )  # fmt: skip
-            watch(futures, {name: Path(name) for name in futures}, context.progress)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        for path in missing.values():
-            Path(f"{path}.partial").rename(path)
+        size = (settings.subset, settings.training_images, settings.validation_images)
+        with workers() as pool:
+            futures = {
+                path: pool.submit(train_to, str(path), *size, noise, settings.epochs, seed)
+                for (seed, noise), path in missing.items()
+            }
+            watch(futures, context.progress)
     return {key: load_file(path) for key, path in wanted.items()}
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -15,9 +17,18 @@ from ohmloom.data import Labelled, Subset, load
 from ohmloom.experiments import Progress
 
 
-def workers(count: int = 2) -> Executor:
-    """Processes that share nothing, with one thread each."""
-    return ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+@contextmanager
+def workers(count: int = 2) -> Generator[Executor]:
+    """Processes that share nothing; an error or Ctrl-C ends them at once."""
+    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    pool.shutdown()
 
 
 def training_set(subset: Subset, images: int, validation: int) -> tuple[Labelled, Labelled]:
@@ -27,7 +38,7 @@ def training_set(subset: Subset, images: int, validation: int) -> tuple[Labelled
 
 
 def train_to(path: str, subset: Subset, images: int, validation: int, noise: float, epochs: int, seed: int) -> None:
-    """Train one network and write its state to ``path``; its progress, a share, stands in ``path``.progress."""
+    """Train one network and write its state to ``path``, whole or not at all; how far it is stands beside it."""
     from ohmloom import Chip
     from ohmloom.systems.neurram.network import train
 
@@ -39,16 +50,17 @@ def train_to(path: str, subset: Subset, images: int, validation: int, noise: flo
 
     data, _ = training_set(subset, images, validation)
     state = train(data, Chip.load("neurram"), noise=noise, epochs=epochs, seed=seed, tell=tell)
-    save_file(state, path)
+    save_file(state, f"{path}.partial")
+    os.replace(f"{path}.partial", path)
     told.unlink(missing_ok=True)
 
 
-def watch(futures: Mapping[str, Future[None]], paths: Mapping[str, Path], progress: Progress) -> None:
-    """Wait for trainings and show how far they are; an error or Ctrl-C ends the wait."""
+def watch(futures: Mapping[Path, Future[None]], progress: Progress) -> None:
+    """Wait for the trainings that write to these paths, and show how far they are."""
     with progress.task("training", total=float(len(futures))) as advance:
         before = 0.0
         while True:
-            shares = [_share(future, paths[name]) for name, future in futures.items()]
+            shares = [_share(future, path) for path, future in futures.items()]
             advance(sum(shares) - before)
             before = sum(shares)
             if all(future.done() for future in futures.values()):
