@@ -106,8 +106,8 @@ class Figure(Description):
 def say(value: float | None, unit: str = "") -> str:
     """A number with its unit for people: SI units get a prefix, per cent two decimals.
 
-    >>> say(99.016, "%"), say(3.2e-12, "J"), say(8.52, "pulses"), say(None, "J")
-    ('99.02 %', '3.2 pJ', '8.52 pulses', 'none')
+    >>> say(99.016, "%"), say(3.2e-12, "J"), say(8.52, "pulses"), say(46664, "cells"), say(None, "J")
+    ('99.02 %', '3.2 pJ', '8.52 pulses', '46,664 cells', 'none')
     """
     if value is None:
         return "none"
@@ -115,6 +115,8 @@ def say(value: float | None, unit: str = "") -> str:
         sign = "-" if value < 0 else ""
         return sign + quantities.show(abs(value), DIMENSIONS[unit])
     number = f"{value:.2f}" if unit in ("%", "points") else f"{value:.4g}"
+    if 1000 <= abs(value) < 1e9:
+        number = f"{value:,.0f}"
     return f"{number} {unit}".rstrip()
 
 
