@@ -67,7 +67,7 @@ class NeurramMnist(System[MnistSettings]):
         torch.set_num_threads(1)  # dies and trainings run side by side instead
         settings, findings = context.settings, context.findings
         images = load("mnist", subset=settings.subset)
-        findings.data("mnist", images.origin, f"{settings.training_images} of the training images; {images.source}")
+        findings.data("mnist", images.origin, f"{settings.training_images:,} of its training images")
         trained = _train(context)
         _check_cells(context)
         _noise(context, trained, images.tensors("test"))
