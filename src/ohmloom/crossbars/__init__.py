@@ -12,6 +12,7 @@ from ohmloom.crossbars.drives import Affine, Amplitude, BitSerial, Drive, Driven
 from ohmloom.crossbars.encodings import Analogue, Bipolar, Bits, Encoding, Layout, Radix
 from ohmloom.crossbars.frontends import CurrentSense, FrontEnd, VoltageSense
 from ohmloom.crossbars.lines import Lines, gather
+from ohmloom.crossbars.normal import standard_normal
 from ohmloom.crossbars.readouts import AnalogueReadout, LogicReadout, Readout, Sensed, Sensing, compile_sensing, sense
 
 __all__ = [
@@ -45,4 +46,5 @@ __all__ = [
     "compile_sensing",
     "gather",
     "sense",
+    "standard_normal",
 ]

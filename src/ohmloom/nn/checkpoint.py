@@ -155,13 +155,9 @@ def _layer_table(layer: OnChip, name: str, tensors: dict[str, Tensor]) -> dict[s
 def _matrix_table(matrix: StoredMatrix, prefix: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
     for leaf, value in matrix.cells._asdict().items():
         tensors[f"{prefix}/cells/{leaf}"] = value
-    tensors[f"{prefix}/scale"] = matrix.scale
-    if matrix.targets is not None:
-        tensors[f"{prefix}/targets"] = matrix.targets
-    for field in _CALIBRATION:
-        value = getattr(matrix.calibration, field)
-        if value is not None:
-            tensors[f"{prefix}/calibration/{field}"] = value
+    named = {field: getattr(matrix, field) for field in ("scale", "targets", "bias_level")}
+    named |= {f"calibration/{field}": getattr(matrix.calibration, field) for field in _CALIBRATION}
+    tensors.update({f"{prefix}/{field}": value for field, value in named.items() if value is not None})
     held = matrix.segments
     return {"inputs": held.inputs, "outputs": held.outputs, "count": held.count, "bias_rows": held.bias_rows,
             "seed": matrix.streams.seed, "elapsed": matrix.elapsed, "extrapolate": matrix.extrapolate,
@@ -188,8 +184,8 @@ def _restore_layer(layer: OnChip, name: str, entry: dict[str, Any], tensors: dic
         calibration = Calibration(*(tensors.get(f"{start}/calibration/{f}") for f in _CALIBRATION), stamp=held["stamp"])
         state.matrices[part] = StoredMatrix(
             state.mapping, chip.device, streams, segments, cells, tensors[f"{start}/scale"],
-            tensors.get(f"{start}/targets"), name=full, calibration=calibration,
-            elapsed=held["elapsed"], extrapolate=held["extrapolate"],
+            tensors.get(f"{start}/targets"), name=full, bias_level=tensors.get(f"{start}/bias_level"),
+            calibration=calibration, elapsed=held["elapsed"], extrapolate=held["extrapolate"],
         )  # fmt: skip
     if entry["parts"]:
         state.fingerprint = Fingerprint(layer.watched())

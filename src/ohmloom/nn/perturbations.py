@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ohmloom.crossbars import standard_normal
 from ohmloom.descriptions import Part
 
 
@@ -40,7 +41,11 @@ class GaussianWeights(Perturbation):
 
     def perturb(self, weights: Mapping[str, Tensor], generator: torch.Generator | None = None) -> dict[str, Tensor]:
         weight = weights["weight"].detach()
-        size = weight.abs().max() if self.relative_to == "max" else weight.square().mean().sqrt()
+        if self.relative_to == "max":
+            low, high = weight.aminmax()
+            size = max(-float(low), float(high))
+        else:
+            size = float(weight.square().mean().sqrt())
         changed = [name for name in weights if name == "weight" or self.bias]
         return dict(weights) | {name: _noisy(weights[name], self.deviation * size, generator) for name in changed}
 
@@ -67,6 +72,6 @@ def perturbed_call(
     return functional_call(module, changed, inputs)
 
 
-def _noisy(value: Tensor, size: Tensor, generator: torch.Generator | None) -> Tensor:
-    noise = torch.randn(value.shape, dtype=value.dtype, device=value.device, generator=generator)
-    return value + noise.mul_(size)
+def _noisy(value: Tensor, size: float, generator: torch.Generator | None) -> Tensor:
+    noise = standard_normal(value.shape, generator, dtype=value.dtype, device=value.device)
+    return torch.add(value, noise, alpha=size)
