@@ -154,8 +154,9 @@ def _noise(context: Context[MnistSettings], trained: Trained, test: Labelled) ->
                       caption=f"Accuracy in software with Gaussian noise on the weights, relative to the {kind} of "
                       "each layer's unfolded weights." + (" No bar is set here." if kind == "rms" else ""))  # fmt: skip
     order = sorted(noises)
-    findings.plot("noise_grid", train_axis="training noise, %", train=[100 * n for n in order], test=[100 * level for level in levels],
+    findings.plot("noise_grid", train=[100 * n for n in order], test=[100 * level for level in levels],
                   accuracy=[[_mean(table["max", noise, level]) for level in levels] for noise in order],
+                  train_axis="training noise, %",
                   caption="The whole grid: training noise against test noise, relative to max |W|.")  # fmt: skip
     best, seeds = noises[-1], len(context.seeds)
     pairs = {level: [a - b for a, b in zip(table["max", best, level], table["max", 0.0, level], strict=True)]
