@@ -84,7 +84,7 @@ def test_charge_decrement_is_the_counting_loop(value: float, bits: int, most: in
     assert read.steps is not None
     if not near_threshold:  # where rounding of the loop's subtractions decides
         assert float(read.value) / step == pytest.approx(code, abs=1e-6)
-        assert float(read.steps) == done
+        assert float(read.steps()) == done
 
 
 @pytest.mark.parametrize("bits", [4, 6, 9])
@@ -98,8 +98,8 @@ def test_early_stop_changes_the_count_but_never_the_code(bits: int) -> None:
     full = (value.abs().unsqueeze(-1) >= thresholds).sum(-1) * value.sign() * step  # all comparisons, none skipped
     assert torch.allclose(read.value, full, atol=1e-9)
     assert read.steps is not None
-    assert float(read.steps.max()) == adc.steps
-    assert float(read.steps.mean()) < adc.steps / 2 + 1.1 < adc.steps  # count + 1, evenly spread
+    assert float(read.steps().max()) == adc.steps
+    assert float(read.steps().mean()) < adc.steps / 2 + 1.1 < adc.steps  # count + 1, evenly spread
 
 
 def test_the_chip_counts_at_most_128_steps() -> None:
@@ -116,7 +116,7 @@ def test_relu_in_the_converter_is_within_a_step(bits: int) -> None:
     read = converted(adc, value)
     assert float((read.value - value.clamp(min=0)).abs().max()) <= float(RANGE) / adc.steps / 2 * (1 + 1e-9)
     assert read.steps is not None
-    assert float(read.steps[value <= 0].max()) == 0  # negative values stop at once
+    assert float(read.steps()[value <= 0].max()) == 0  # negative values stop at once
     assert not adc.linear
     assert adc.scalable
 

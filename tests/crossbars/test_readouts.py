@@ -323,10 +323,13 @@ def test_saturation_acts_on_each_phase() -> None:
     assert float(matrix.product(x)) == pytest.approx(2 + 2)
 
 
-@pytest.mark.parametrize("groups", [2, 3, 7])
+@pytest.mark.parametrize("groups", [2, 3, 6])
 @pytest.mark.parametrize("front_end", [CURRENT, VOLTAGE], ids=["current", "voltage"])
-def test_groups_of_phases_with_an_ideal_converter_are_no_groups(groups: int, front_end: CurrentSense) -> None:
-    drive, quiet = BitSerial(bits=6), Device.load("ideal").read_noise
+@pytest.mark.parametrize("code", ["signed", "twos-complement"])
+def test_groups_of_phases_with_an_ideal_converter_are_no_groups(
+    groups: int, front_end: CurrentSense, code: str
+) -> None:
+    drive, quiet = BitSerial(bits=6, code=code), Device.load("ideal").read_noise
     plain = AnalogueReadout(front_end=front_end, phase_sum="analogue")
     encoding = Analogue(layout="pair-rows")
     x = torch.randn(4, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -345,6 +348,22 @@ def test_groups_resolve_more_than_one_conversion_of_the_same_bits() -> None:
         return float((matrix.product(x) - x @ matrix.effective()[0].T).std())
 
     assert error(plain.replace(phase_groups=6)) < error(plain)
+
+
+def test_a_group_of_fewer_phases_keeps_the_calibrated_step() -> None:
+    """Three phases in two groups: the second has one phase, one bit less, and the same step, which counts 4."""
+    drive, quiet = BitSerial(bits=4), Device.load("ideal").read_noise
+    readout = AnalogueReadout(converter=Uniform(bits=8), phase_sum="analogue", phase_groups=2)
+    matrix = matrix_of(drive, Analogue(), readout, noise=quiet)
+    x = torch.randn(500, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x = x / x.abs().amax(1, keepdim=True) * 7  # codes are integers' own
+    full_range = default_range(matrix.sensing(), torch.tensor([1.0, 2.0]).double())
+    matrix.calibration.full_range = full_range
+    exact = drive.encode(x).value() @ matrix.effective()[0].T
+    largest = float((matrix.product(x)[0] - exact).abs().max())
+    step = float(full_range / 127 * matrix.scale)
+    assert 0.8 * (1 + 4) * step / 2 < largest <= (1 + 4) * step / 2 * (1 + 1e-9)
+    assert float(matrix.clips.converter) == 0
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,8 @@ class Segments:
 
         With bias rows one more level, the last one, is that of all of them.
         """
+        if self.count == 1 and self.bias_rows == 0:
+            return levels.unsqueeze(-2)
         missing = self.count * self.length - self.inputs
         own = levels[..., : self.inputs]
         parts = (pad(own, (0, missing)) if missing else own).unflatten(-1, (self.count, self.length))

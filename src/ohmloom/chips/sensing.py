@@ -37,11 +37,12 @@ def compile_matrix(matrix: StoredMatrix, conductance: Tensor, held: tuple[Tensor
         if matrix.targets is None
         else gather(matrix.targets.unsqueeze(0).to(conductance), None, encoding, matrix.unit)
     )
-    voltage = abs(matrix.mapping.voltage)
-    sensing = compile_sensing(readout, encoding, lines, nominal, matrix.errors(), matrix.unit * voltage)
+    voltage, full_level = abs(matrix.mapping.voltage), 1.0
     if not matrix.device.conduction.ohmic and voltage > 0:
-        largest = float(matrix.device.conduction.effective_voltage(torch.tensor(voltage, dtype=torch.float64)))
-        sensing = sensing._replace(full_level=largest / voltage)
+        effective = matrix.device.conduction.effective_voltage(torch.tensor(voltage, dtype=torch.float64))
+        full_level = float(effective) / voltage
+    current = matrix.unit * voltage
+    sensing = compile_sensing(readout, encoding, lines, nominal, matrix.errors(), current, full_level)
     if sensing.gain is not None and not matrix.mapping.normalise:
         known = sensing.gain
         mean = known.sum(dim=(1, 2, 3, 4), keepdim=True) / (known > 0).sum(dim=(1, 2, 3, 4), keepdim=True)
@@ -59,7 +60,7 @@ def select_dies(sensing: Sensing, dies: slice) -> Sensing:
     errors = sensing.errors
     if errors is not None:
         errors = ColumnErrors(errors.gain[dies], errors.offset[dies])
-    return sensing._replace(lines=lines, gain=pick(sensing.gain), errors=errors)
+    return sensing._replace(lines=lines, gain=pick(sensing.gain), errors=errors, largest=pick(sensing.largest))
 
 
 def column_errors(matrix: StoredMatrix) -> ColumnErrors | None:

@@ -7,6 +7,7 @@ physics are the pure functions of the floors below.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +19,7 @@ from ohmloom.chips.mapping import Mapping
 from ohmloom.chips.segments import Segments
 from ohmloom.chips.sensing import SPAN, column_errors, compile_matrix, effective_matrix, held_matrix, select_dies
 from ohmloom.chips.tally import record_product
-from ohmloom.crossbars import Driven, Layout, LogicReadout, Sensing, sense
+from ohmloom.crossbars import AnalogueReadout, Driven, Layout, LogicReadout, Sensing, sense
 from ohmloom.crossbars.converters import ColumnErrors
 from ohmloom.crossbars.readouts import default_range
 from ohmloom.devices import Cells, Device, Written
@@ -243,23 +244,30 @@ class StoredMatrix:
         """The compiled read-out. With a generator, noise slower than one call is drawn now and held for the call."""
         noise = self.device.read_noise
         held = None if generator is None or noise.quiet else self._slow_share()
-        if held is not None and bool(held.any()):
-            sensing = compile_matrix(self, self.conductance(), (held, generator))  # type: ignore[arg-type]
+        if held is not None and generator is not None:
+            sensing = compile_matrix(self, self.conductance(), (held, generator))
         else:
             if "sensing" not in self._cache:
                 self._cache["sensing"] = compile_matrix(self, self.conductance(), None)
             sensing: Sensing = self._cache["sensing"]  # type: ignore[assignment, no-redef]
         return sensing if dies == ALL else select_dies(sensing, dies)
 
-    def _slow_share(self) -> Tensor:
-        """Share of each cell's read variance that is the same for all vectors of one call."""
-        integration = self.mapping.readout.integration
-        return self._cached("slow", lambda: self.device.read_noise.frozen_share(self.conductance(), SPAN, integration))
+    def _slow_share(self) -> Tensor | None:
+        """Share of each cell's read variance that is the same for all vectors of one call; None where there is none."""
+        if "slow" not in self._cache:
+            share = self.device.read_noise.frozen_share(self.conductance(), SPAN, self.mapping.readout.integration)
+            self._cache["slow"] = share if bool(share.any()) else None
+        return self._cache["slow"]  # type: ignore[return-value]
 
     def range_for(self, sensing: Sensing, significance: Tensor, dies: slice) -> Tensor:
-        """The converter's range: calibrated, or one that never clips."""
-        chosen = self.calibration.full_range
-        return default_range(sensing, significance) if chosen is None else chosen[dies]
+        """The converter's range: calibrated, or one that never clips.
+
+        A group of fewer phases, which is converted with fewer bits, keeps the calibrated step.
+        """
+        chosen, readout = self.calibration.full_range, self.mapping.readout
+        if chosen is None or not isinstance(readout, AnalogueReadout):
+            return default_range(sensing, significance)
+        return chosen[dies] * (sensing.readout.converter.steps / readout.converter.steps)
 
     def without_pedestal(self, value: Tensor, levels: Tensor, significance: Tensor) -> Tensor:
         """Partial sums (dies, segments, batch, columns) without what single cells add to every column alike."""
@@ -302,7 +310,7 @@ class StoredMatrix:
         ):
             rule = f"must be (batch, {self.segments.inputs}) or ({selected}, batch, {self.segments.inputs})"
             raise ShapeError(message(f"{self.name}.x", rule, tuple(x.shape), "Reshape the input."))
-        if not bool(torch.isfinite(x.sum())) and not bool(torch.isfinite(x).all()):
+        if not math.isfinite(float(x.detach().sum())) and not bool(torch.isfinite(x).all()):
             raise NotFiniteError(message(f"{self.name}.x", "must be finite", "NaN or inf", "Find where it arises."))
 
 
@@ -326,7 +334,8 @@ def _block_product(
         return sums.squeeze(1) * (matrix.scale * driven.scale if readout.scalable else 1.0)
     if calibration.slope is not None and calibration.offset is not None:
         sums = sums * calibration.slope[dies] + calibration.offset[dies]
-    value = sums.sum(1) * (matrix.scale * driven.scale)
+    whole = sums.squeeze(1) if sums.shape[1] == 1 else sums.sum(1)
+    value = whole.mul_(matrix.scale * driven.scale)
     return value if driven.offset is None else value + driven.offset * matrix.row_sums()[dies].unsqueeze(1)
 
 
@@ -346,14 +355,16 @@ def partial_sums(
     total: Tensor | None = None
     for phases, readout in sensing.readout.groups(len(driven.significance)):
         part = sensing._replace(readout=readout)
-        weight = float(driven.significance[phases][0].abs())  # a group's first phase is worth one read
-        significance = driven.significance[phases] / weight
+        weight = abs(matrix.mapping.drive.significance[phases][0])  # a group's first phase is worth one read
+        significance = driven.significance[phases]
+        significance = significance if weight == 1.0 else significance / weight
         read = sense(part, levels[phases], significance, matrix.range_for(part, significance, dies), generator, probe)
         _count_clips(matrix.clips, 0, read.saturated, read.clipped if matrix.calibration.full_range is not None else 0)
         if open_ledgers():
             chosen = range(matrix.dies)[dies]
-            record_product(matrix, levels[phases], significance, part, chosen, read.steps, total is None)
-        value = read.value * weight if readout.linear else read.value
+            steps = None if read.steps is None else read.steps()
+            record_product(matrix, levels[phases], significance, part, chosen, steps, total is None)
+        value = read.value * weight if readout.linear and weight != 1.0 else read.value
         total = value if total is None else total + value
     assert total is not None
     return matrix.without_pedestal(total, levels, driven.significance) if sensing.readout.linear else total

@@ -7,6 +7,7 @@ offset) are drawn once per die and column; noise is drawn at each conversion.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
@@ -29,7 +30,7 @@ class Converted(NamedTuple):
 
     value: Tensor
     clipped: Tensor | int
-    steps: Tensor | None = None
+    steps: Callable[[], Tensor] | None = None  # of each value; worked out only where somebody counts
 
 
 class Converter(Part, ABC):
@@ -123,11 +124,12 @@ class Uniform(Converter):
 
     def convert(self, value: Tensor, full_range: Tensor, generator: torch.Generator | None) -> Converted:
         step = full_range / self.steps
-        code = value / step
+        code = value.div_(step)
         if self.nonlinearity:
             share = (code / self.steps).clamp(-1, 1)
             code = code + self.nonlinearity * (3 * 3**0.5 / 2) * (share - share**3)
-        return _clip(code.round_(), self.steps, step)
+        inside, clipped = _limit(code.round_(), self.steps)
+        return Converted(inside.mul_(step), clipped)
 
 
 class ChargeDecrement(Converter):
@@ -167,12 +169,16 @@ class ChargeDecrement(Converter):
         if self.activation in ("tanh", "sigmoid"):
             return self._curved(value / full_range * self.reach)
         step = full_range / self.steps
-        code = torch.floor((value / step).abs() + 0.5)
-        count = code.clamp(max=self.steps)
-        if self.activation == "linear":
-            return Converted(count * value.sign() * step, count.ne(code).sum(), self.counted(count))
-        kept = (value > 0).to(value)
-        return Converted(count * kept * step, (count.ne(code) & (value > 0)).sum(), self.counted(count) * kept)
+        code = value.div_(step)
+        if self.activation == "relu":
+            code = code.clamp_(min=0)
+        count, clipped = _limit(code.abs().add_(0.5).floor_(), self.steps)
+        stopped = self.activation == "relu"  # at once, where the sign is negative
+
+        def steps() -> Tensor:
+            return self.counted(count) * (code > 0) if stopped else self.counted(count)
+
+        return Converted(torch.copysign(count, code).mul_(step), clipped, steps)
 
     def counted(self, count: Tensor) -> Tensor:
         """Decrements done with early stop: one more than the code, to see the sign flip, but never more than N."""
@@ -187,7 +193,7 @@ class ChargeDecrement(Converter):
         thresholds = self.thresholds().to(argument)
         count = torch.bucketize(argument.abs(), thresholds, right=True).to(argument)
         odd = count / self.steps * argument.sign()
-        return Converted(odd if self.activation == "tanh" else (1 + odd) / 2, 0, self.counted(count))
+        return Converted(odd if self.activation == "tanh" else (1 + odd) / 2, 0, lambda: self.counted(count))
 
 
 class Comparator(Converter):
@@ -242,6 +248,10 @@ class StochasticNeuron(Converter):
         return Converted((value / full_range + charge > 0).to(value), 0)
 
 
-def _clip(code: Tensor, steps: float, step: Tensor) -> Converted:
+def _limit(code: Tensor, steps: float) -> tuple[Tensor, Tensor | int]:
+    """Codes clipped to ±steps, and how many were; the usual case that none is takes a single pass."""
+    low, high = torch.aminmax(code)
+    if -steps <= float(low) and float(high) <= steps:
+        return code, 0
     inside = code.clamp(-steps, steps)
-    return Converted(inside * step, inside.ne(code).sum())
+    return inside, inside.ne(code).sum()

@@ -104,13 +104,12 @@ class Drive(Part, ABC):
 def _limited(x: Tensor, limit: Tensor | float | None, lowest: float) -> tuple[Tensor, Tensor | float, Tensor | int]:
     """x / limit clipped to [lowest, 1], the limit, and how many were clipped."""
     if limit is None:
-        limit = x.abs().amax(-1, keepdim=True)
-        limit = torch.where(limit > 0, limit, torch.ones_like(limit))
+        limit = (
+            x.abs().amax(-1, keepdim=True).clamp_(min=torch.finfo(x.dtype).tiny)
+        )  # a vector of zeros has a scale too
         if lowest < 0:
             return x / limit, limit, 0
-        fraction = x / limit
-    else:
-        fraction = x / limit
+    fraction = x / limit
     inside = fraction.clamp(lowest, 1.0)
     return inside, limit, inside.ne(fraction).sum()
 
@@ -154,7 +153,7 @@ class Amplitude(Drive):
         fraction, limit, clipped = _limited(x, limit, -1.0 if self.negative else 0.0)
         if self.bits is not None:
             steps = max(2 ** (self.bits - self.negative) - 1, 1)
-            fraction = fraction.mul(steps).round_().mul_(1 / steps)
+            fraction = fraction.mul_(steps).round_().mul_(1 / steps)
         return Coded(fraction, limit, None, clipped)
 
     def levels(self, code: Tensor) -> Tensor:

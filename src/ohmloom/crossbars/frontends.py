@@ -104,6 +104,7 @@ class VoltageSense(FrontEnd):
     def variance(self, levels: Tensor, square: Tensor, mean: Tensor, lines: Lines) -> Tensor:
         assert lines.variance is not None
         assert lines.signed_variance is not None
+        assert lines.column_variance is not None
         own = (mean * lines.column_variance).sub_(_per_channel(levels) @ lines.signed_variance, alpha=2).mul_(mean)
         return own.add_(_per_channel(square) @ lines.variance).div_(_positive(lines.total).square()).clamp_(min=0)
 

@@ -25,19 +25,14 @@ class Lines(NamedTuple):
     total: Tensor  # (dies, segments, channels, 1, columns): conductance on the column, all rows
     variance: Tensor | None  # of one read, summed over a row pair; None where reads are noiseless
     signed_variance: Tensor | None  # the same with the signs of the pair
+    column_variance: Tensor | None  # (dies, segments, channels, 1, columns): of a column's whole conductance
     row_total: Tensor  # (dies, segments, rows): conductance on the row, all cells that it drives
 
     def joined(self, weights: Tensor) -> Lines:
         """Channels added on analogue nodes with ``weights`` (nodes, channels): for front ends linear in the lines."""
         signed, total = _join(weights, self.signed), _join((weights != 0).to(weights), self.total)
         variance = None if self.variance is None else _join(weights.square(), self.variance)
-        return Lines(signed, total, variance, None, self.row_total)
-
-    @property
-    def column_variance(self) -> Tensor:
-        """(dies, segments, channels, 1, columns): the variance of a column's whole conductance."""
-        assert self.variance is not None
-        return self.variance.sum(-2, keepdim=True)
+        return Lines(signed, total, variance, None, None, self.row_total)
 
 
 def gather(conductance: Tensor, variance: Tensor | None, encoding: Encoding, unit: float) -> Lines:
@@ -56,7 +51,8 @@ def gather(conductance: Tensor, variance: Tensor | None, encoding: Encoding, uni
     else:
         signed, total = cells.flatten(2, 3), cells.flatten(2, 3)
         both = difference = None if noise is None else noise.flatten(2, 3)
-    return Lines(signed.contiguous(), total.sum(-2, keepdim=True), both, difference, row_total)
+    of_columns = None if both is None else both.sum(-2, keepdim=True)
+    return Lines(signed.contiguous(), total.sum(-2, keepdim=True), both, difference, of_columns, row_total)
 
 
 def meeting(encoding: Encoding, like: Tensor) -> tuple[Tensor, Tensor]:

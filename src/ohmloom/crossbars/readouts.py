@@ -18,6 +18,7 @@ from ohmloom.crossbars.converters import ColumnErrors, Converter, NoConverter
 from ohmloom.crossbars.encodings import Encoding, Layout
 from ohmloom.crossbars.frontends import CurrentSense, FrontEnd
 from ohmloom.crossbars.lines import Lines, meeting
+from ohmloom.crossbars.normal import standard_normal
 from ohmloom.descriptions import Choice, Part
 from ohmloom.quantities import Seconds
 
@@ -109,7 +110,7 @@ class Sensed(NamedTuple):
     value: Tensor
     saturated: Tensor | int
     clipped: Tensor | int
-    steps: Tensor | None  # decrement steps (dies,), where the converter counts
+    steps: Callable[[], Tensor] | None  # decrement steps (dies,), where the converter counts
 
 
 class Sensing(NamedTuple):
@@ -124,7 +125,7 @@ class Sensing(NamedTuple):
     errors: ColumnErrors | None  # broadcastable to (dies, segments, channels, 1, columns)
     saturation: float | None  # of |read|, in units of a value of 1 at full drive
     own_noise: Tensor | None  # (conversions, 1, 1): variance of one read from the front ends of all columns that meet
-    full_level: float = 1.0  # the largest |level|, after the cells' conduction law
+    largest: Tensor  # (dies, 1, 1, 1, 1): |value| that no noiseless read of one phase exceeds
 
     @property
     def path(self) -> str:
@@ -153,11 +154,12 @@ def compile_sensing(
     nominal: Lines,
     errors: ColumnErrors | None,
     unit_current: float,
+    full_level: float = 1.0,
 ) -> Sensing:
     """Choose the cheapest exact way to read ``lines``.
 
     ``nominal`` are the lines of the targets, whose column sums the digital side knows; ``unit_current`` is the
-    current of a value of 1 at full drive, in amperes.
+    current of a value of 1 at full drive, in amperes; ``full_level`` the largest |level|, after the cells' conduction.
     """
     front = readout.front_end
     nodes, weights = meeting(encoding, lines.signed)
@@ -166,22 +168,27 @@ def compile_sensing(
     apart = bool(torch.equal(nodes, torch.eye(len(nodes)).to(nodes)))
     if not apart and saturation is None and front.merges_phases:
         lines, apart = lines.joined(nodes), True
+    joined = None if apart else nodes
+    largest = _largest(front, encoding, lines, joined) * full_level
     return Sensing(
-        readout, encoding, lines, None if apart else nodes, weights, front.gain(nominal), errors, saturation, own_noise
+        readout, encoding, lines, joined, weights, front.gain(nominal), errors, saturation, own_noise, largest
     )
+
+
+def _largest(front: FrontEnd, encoding: Encoding, lines: Lines, nodes: Tensor | None) -> Tensor:
+    """The largest noiseless |value| that one phase of full levels brings to a converter: (dies, 1, 1, 1, 1)."""
+    bound = front.bound(lines)
+    if encoding.layout is Layout.OFFSET_COLUMN and encoding.pair_sum == "analogue":
+        bound = bound[..., :-1] + bound[..., -1:]
+    if nodes is not None:
+        bound = torch.einsum("oq,dsqxc->dsoxc", nodes.abs(), bound)
+    largest = bound.flatten(1).amax(1).view(-1, 1, 1, 1, 1)
+    return torch.where(largest > 0, largest, torch.ones_like(largest))
 
 
 def default_range(sensing: Sensing, significance: Tensor) -> Tensor:
     """A converter range that never clips: the largest noiseless read, (dies, 1, 1, 1, 1)."""
-    bound = sensing.readout.front_end.bound(sensing.lines)
-    if sensing.encoding.layout is Layout.OFFSET_COLUMN and sensing.encoding.pair_sum == "analogue":
-        bound = bound[..., :-1] + bound[..., -1:]
-    if sensing.nodes is not None:
-        bound = torch.einsum("oq,dsqxc->dsoxc", sensing.nodes.abs(), bound)
-    if sensing.readout.phase_sum == "analogue":
-        bound = bound * significance.abs().sum()
-    largest = bound.flatten(1).amax(1).view(-1, 1, 1, 1, 1) * sensing.full_level
-    return torch.where(largest > 0, largest, torch.ones_like(largest))
+    return sensing.largest * significance.abs().sum() if sensing.readout.phase_sum == "analogue" else sensing.largest
 
 
 def sense(
@@ -203,14 +210,15 @@ def sense(
     if reference and sensing.encoding.pair_sum == "analogue":
         value, reference = value[..., :-1] - value[..., -1:], False
     if probe is not None:
-        probe(value)
+        probe(value.clone())  # the converter may overwrite it
     converted = sensing.readout.converter.sense(value, full_range, sensing.errors, generator)
     value = converted.value
     if reference:
         value = value[..., :-1] - value[..., -1:]
     if not analogue and sensing.readout.linear:
-        value = torch.einsum("k,k...->...", significance, value).unsqueeze(0)
-    steps = None if converted.steps is None else converted.steps.sum((0, 2, 3, 4, 5))
+        value = _add_phases(significance, value)
+    counted = converted.steps
+    steps = None if counted is None else lambda: counted().sum((0, 2, 3, 4, 5))
     return Sensed(_sum_digital(sensing, value.squeeze(0)), saturated, converted.clipped, steps)
 
 
@@ -237,8 +245,8 @@ def _read_lines(
     square = levels if lines.variance is None else levels.square()
     if sensing.merges_phases and len(significance) > 1:
         if lines.variance is not None:
-            square = torch.einsum("k,k...->...", reads, square).unsqueeze(0)
-        levels = torch.einsum("k,k...->...", significance, levels).unsqueeze(0)
+            square = _add_phases(reads, square)
+        levels = _add_phases(significance, levels)
         significance = reads = significance.new_ones(1)
     # Everything up to the converter is linear and normal: add first, draw once.
     mean = front.mean(levels, lines)
@@ -267,17 +275,24 @@ def _read_saturating(
 
 def _combine(sensing: Sensing, value: Tensor, phases: Tensor, nodes: Tensor | None) -> Tensor:
     """Add phases and channels, with these weights, where they meet before the converter."""
-    if sensing.readout.phase_sum == "analogue" and len(phases) > 1:
-        value = torch.einsum("k,k...->...", phases, value).unsqueeze(0)
+    if sensing.readout.phase_sum == "analogue":
+        value = _add_phases(phases, value)
     return value if nodes is None else torch.einsum("oq,kdsqbc->kdsobc", nodes, value)
+
+
+def _add_phases(weights: Tensor, value: Tensor) -> Tensor:
+    """Σ_k weights_k value_k, (1, ...); a single phase of weight 1 is left as it is."""
+    if len(weights) == 1 and float(weights) == 1.0:
+        return value
+    return torch.einsum("k,k...->...", weights, value).unsqueeze(0)
 
 
 def _with_noise(
     value: Tensor, variance: Tensor | None, own: Tensor | None, generator: torch.Generator | None
 ) -> Tensor:
-    """``value`` and one normal draw of the ``variance`` of cells and of the front ends' ``own``."""
-    total = own if variance is None else variance if own is None else variance + own
+    """``value`` and one normal draw of the ``variance`` of cells and of the front ends' ``own``; overwrites them."""
+    total = own if variance is None else variance if own is None else variance.add_(own)
     if total is None:
         return value
-    noise = torch.randn(value.shape, dtype=value.dtype, device=value.device, generator=generator)
-    return noise.mul_(total.sqrt()).add_(value)
+    noise = standard_normal(value.shape, generator, dtype=value.dtype, device=value.device)
+    return value.addcmul_(noise, total.sqrt() if variance is None else total.sqrt_())
