@@ -39,6 +39,7 @@ class MnistSettings(Description):
     noise_images: int = 2_000
     draws: int = 5
     calibration_images: int = 500
+    calibration_vectors: int = 8_192  # of each matrix
     cells: int = 100_000  # of each level of the cell statistics
 
 
@@ -54,7 +55,8 @@ class NeurramMnist(System[MnistSettings]):
     tiers = {  # noqa: RUF012
         "smoke": Tier(summary="Embedded digits, a short training.", budget=60, settings=MnistSettings(
             subset="embedded", training_images=4_096, validation_images=500, epochs=3, dies=2, test_images=200,
-            few_images=50, few_dies=2, noise_images=250, draws=1, calibration_images=50, cells=20_000)),
+            few_images=50, few_dies=2, noise_images=250, draws=1, calibration_images=50, calibration_vectors=1_024,
+            cells=20_000)),
         "standard": Tier(summary="All 60,000 digits, one training seed, 5 dies.", budget=1200,
                          settings=MnistSettings()),
         "full": Tier(summary="Five training seeds and the whole grid of noises.", budget=36_000, seeds=5,
@@ -227,7 +229,7 @@ def _age(
 
     def compute() -> list[float]:
         ol.age(hardware, age)
-        ol.calibrate(hardware, calibration, samples=len(calibration))
+        ol.calibrate(hardware, calibration, **_enough(context))
         return evaluation.on_dies(hardware, data, dies)
 
     with context.progress.task(f"the chip after {age}", total=None):
@@ -277,7 +279,7 @@ def _effects(
 
         def compute(changed: ol.Chip = changed, age: str = age) -> list[float]:
             hardware = evaluation.programmed(state, changed, seed=context.seed, dies=len(dies), age=age)
-            ol.calibrate(hardware, calibration, samples=len(calibration))
+            ol.calibrate(hardware, calibration, **_enough(context))
             return evaluation.on_dies(hardware, data, dies)
 
         with context.progress.task(f"effects: {name}", total=None):
@@ -293,7 +295,6 @@ def _ablations(
 ) -> None:  # fmt: skip
     """One thing changed at a time, one day after programming."""
     findings = context.findings
-    samples = {"samples": len(calibration)}
     arms: dict[str, tuple[dict[str, Tensor], ol.Chip, dict[str, Any] | None]] = {
         "none": (state, chip, {}),
         "no calibration": (state, chip, None),
@@ -315,7 +316,7 @@ def _ablations(
         ) -> list[float]:  # fmt: skip
             hardware = evaluation.programmed(weights, changed, seed=context.seed, dies=len(dies), age="1 day")
             if how is not None:
-                ol.calibrate(hardware, calibration, **samples, **how)
+                ol.calibrate(hardware, calibration, **_enough(context), **how)
             if name == "permuted cells":
                 for matrix in ol.matrices(hardware).values():
                     checks.permuted_cells(matrix, context.seed)
@@ -337,6 +338,11 @@ def _eight_bits(chip: ol.Chip) -> ol.Chip:
 def _present(matrix: ol.StoredMatrix, leaf: Tensor) -> Tensor:
     """A leaf of the cells that exist."""
     return leaf[matrix.segments.present.expand(leaf.shape)]
+
+
+def _enough(context: Context[MnistSettings]) -> dict[str, int]:
+    """How much a calibration looks at."""
+    return {"samples": context.settings.calibration_images, "vectors": context.settings.calibration_vectors}
 
 
 def _arm(group: str, name: str) -> str:
