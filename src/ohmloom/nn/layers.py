@@ -6,6 +6,7 @@ model and every ``isinstance`` stay as they were.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -99,7 +100,7 @@ class OnChip:
         if calibrator is not None:
             calibrator.see_input(self, x, part)
         if not isinstance(mode, Digital):
-            if not bool(torch.isfinite(x.detach().sum())) and not bool(torch.isfinite(x).all()):
+            if not math.isfinite(x.detach().sum().item()) and not bool(torch.isfinite(x).all()):
                 remedy = "Find where it arises."
                 raise NotFiniteError(message(f"{state.name}.x", "must be finite", "NaN or inf", remedy))
             x = quantise_input(x, state.mapping.drive, self.limit(part))

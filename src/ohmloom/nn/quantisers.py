@@ -20,11 +20,16 @@ class _Rounded(torch.autograd.Function):
         return drive.coded(x, limit).value()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
         x, limit = ctx.saved_tensors
         above, below = x > limit, x < ctx.low * limit
-        outside = torch.where(above, gradient, 0.0).sum() + ctx.low * torch.where(below, gradient, 0.0).sum()
-        return gradient.masked_fill(above | below, 0.0), outside.reshape(limit.shape), None
+        to_x = to_limit = None
+        if ctx.needs_input_grad[0]:
+            to_x = gradient.masked_fill(above | below, 0.0)
+        if ctx.needs_input_grad[1]:
+            beyond = torch.where(above, gradient, 0.0).sum() + ctx.low * torch.where(below, gradient, 0.0).sum()
+            to_limit = beyond.reshape(limit.shape)
+        return to_x, to_limit, None
 
 
 def quantise_input(x: Tensor, drive: Drive, limit: Tensor | None) -> Tensor:
@@ -32,6 +37,8 @@ def quantise_input(x: Tensor, drive: Drive, limit: Tensor | None) -> Tensor:
 
     The gradient passes where |x| is inside the limit and reaches the limit from outside (PACT, arXiv:1805.06085).
     """
+    if limit is None and drive.input_bits is None and drive.signed:
+        return x  # exact volts
     if limit is not None:
         return _Rounded.apply(x, limit.to(x), drive)  # type: ignore[no-any-return]
     with torch.no_grad():
