@@ -14,6 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ohmloom.crossbars.counting import count_changed
 from ohmloom.crossbars.random_bits import neuron_bits
 from ohmloom.descriptions import Part
 
@@ -254,4 +255,4 @@ def _limit(code: Tensor, steps: float) -> tuple[Tensor, Tensor | int]:
     if -steps <= float(low) and float(high) <= steps:
         return code, 0
     inside = code.clamp(-steps, steps)
-    return inside, inside.ne(code).sum()
+    return inside, count_changed(code, inside)

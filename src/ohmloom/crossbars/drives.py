@@ -16,6 +16,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from ohmloom.crossbars.counting import count_changed
 from ohmloom.descriptions import Part
 from ohmloom.errors import NotFiniteError, message
 
@@ -111,7 +112,7 @@ def _limited(x: Tensor, limit: Tensor | float | None, lowest: float) -> tuple[Te
             return x / limit, limit, 0
     fraction = x / limit
     inside = fraction.clamp(lowest, 1.0)
-    return inside, limit, inside.ne(fraction).sum()
+    return inside, limit, count_changed(fraction, inside)
 
 
 def _bits(code: Tensor, count: int) -> Tensor:

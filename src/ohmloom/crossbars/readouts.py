@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ohmloom.crossbars.converters import ColumnErrors, Converter, NoConverter
+from ohmloom.crossbars.counting import count_changed
 from ohmloom.crossbars.encodings import Encoding, Layout
 from ohmloom.crossbars.frontends import CurrentSense, FrontEnd
 from ohmloom.crossbars.lines import Lines, meeting
@@ -270,7 +271,7 @@ def _read_saturating(
     own = front.noise**2 / reads if front.noise > 0 else None
     noisy = _with_noise(mean, variance, own, generator)
     inside = noisy.clamp(-limit, limit)
-    return _combine(sensing, inside, significance, sensing.nodes), inside.ne(noisy).sum()
+    return _combine(sensing, inside, significance, sensing.nodes), count_changed(noisy, inside)
 
 
 def _combine(sensing: Sensing, value: Tensor, phases: Tensor, nodes: Tensor | None) -> Tensor:
