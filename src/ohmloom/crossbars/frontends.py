@@ -53,8 +53,14 @@ class FrontEnd(Part, ABC):
     noise: float = Field(default=0.0, ge=0)  # rms of one read, in units of a value of 1 at full drive
 
 
-def _per_channel(levels: Tensor) -> Tensor:
-    return levels.unsqueeze(3)  # (phases, dies, segments, 1, batch, rows)
+def _through(levels: Tensor, lines: Tensor) -> Tensor:
+    """Levels (phases, dies, segments, batch, rows) through lines (dies, segments, channels, rows, columns):
+    (phases, dies, segments, channels, batch, columns). One array alone is one plain product, which is faster.
+    """
+    if lines.shape[:3].numel() == 1 and levels.shape[1:3].numel() == 1:
+        value = levels.flatten(0, 3) @ lines[0, 0, 0]
+        return value.view(levels.shape[0], 1, 1, 1, levels.shape[3], -1)
+    return levels.unsqueeze(3) @ lines
 
 
 class CurrentSense(FrontEnd):
@@ -63,11 +69,11 @@ class CurrentSense(FrontEnd):
     kind: Literal["current"] = "current"
 
     def mean(self, levels: Tensor, lines: Lines) -> Tensor:
-        return _per_channel(levels) @ lines.signed
+        return _through(levels, lines.signed)
 
     def variance(self, levels: Tensor, square: Tensor, mean: Tensor, lines: Lines) -> Tensor:
         assert lines.variance is not None
-        return _per_channel(square) @ lines.variance
+        return _through(square, lines.variance)
 
     def gain(self, lines: Lines) -> Tensor | None:
         return None
@@ -99,14 +105,14 @@ class VoltageSense(FrontEnd):
         return self
 
     def mean(self, levels: Tensor, lines: Lines) -> Tensor:
-        return (_per_channel(levels) @ lines.signed).div_(_positive(lines.total))
+        return (_through(levels, lines.signed)).div_(_positive(lines.total))
 
     def variance(self, levels: Tensor, square: Tensor, mean: Tensor, lines: Lines) -> Tensor:
         assert lines.variance is not None
         assert lines.signed_variance is not None
         assert lines.column_variance is not None
-        own = (mean * lines.column_variance).sub_(_per_channel(levels) @ lines.signed_variance, alpha=2).mul_(mean)
-        return own.add_(_per_channel(square) @ lines.variance).div_(_positive(lines.total).square()).clamp_(min=0)
+        own = (mean * lines.column_variance).sub_(_through(levels, lines.signed_variance), alpha=2).mul_(mean)
+        return own.add_(_through(square, lines.variance)).div_(_positive(lines.total).square()).clamp_(min=0)
 
     def gain(self, lines: Lines) -> Tensor | None:
         return lines.total
