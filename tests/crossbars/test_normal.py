@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from scipy.special import ndtr
 
-from ohmloom.crossbars.normal import FEW, TAILS, _body, standard_normal
+from ohmloom.crossbars.normal import FEW, INTERVALS, OUTER, interval_means, standard_normal, tail_edge
 
 COUNT = 1 << 23
 
@@ -48,14 +48,16 @@ def test_the_largest_of_many_numbers_is_as_large_as_it_should_be(sample: torch.T
     assert 1e-4 < chance < 1 - 1e-4
 
 
-def test_the_table_of_the_body_is_that_of_the_truncated_normal() -> None:
+def test_the_table_is_that_of_the_truncated_normal() -> None:
     """Its mean is zero exactly, and with the tails the variance is one to 1e-7."""
-    body = _body().astype(np.float64)
+    body = interval_means().astype(np.float64)
     assert np.array_equal(body, -body[::-1])
     assert (np.diff(body) > 0).all()
-    edge = stats.norm.isf(TAILS / 2)
-    tails = TAILS + 2 * edge * stats.norm.pdf(edge)  # the integral of z² over both
-    assert (1 - TAILS) * np.mean(body**2) + tails == pytest.approx(1, abs=1e-7)
+    share, edge = 2 * OUTER / INTERVALS, tail_edge()
+    assert stats.norm.sf(edge) == pytest.approx(share / 2, rel=1e-12)
+    assert abs(body[OUTER]) < edge < abs(body[OUTER - 1])
+    tails = share + 2 * edge * stats.norm.pdf(edge)  # the integral of z² over both
+    assert (1 - share) * np.mean(body[OUTER:-OUTER] ** 2) + tails == pytest.approx(1, abs=1e-7)
 
 
 @pytest.mark.parametrize("shift", [1, 2, 3, 4, 7, 8, 64, 4096, 16384])
@@ -104,6 +106,5 @@ def test_where_torch_is_as_good_its_own_numbers_come(shape: tuple[int, ...], dty
 
 
 def test_no_number_is_infinite() -> None:
-    """The smallest uniform number, 2^-54, lies beyond eight deviations."""
+    """The smallest uniform number is 2^-54: a tail reaches 3.49 + 54 log 2 / 3.49 at most."""
     assert torch.isfinite(standard_normal((1 << 20,), torch.Generator().manual_seed(0))).all()
-    assert np.isfinite(stats.norm.ppf(2.0**-54 * TAILS))
