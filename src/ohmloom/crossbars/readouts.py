@@ -14,8 +14,8 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from ohmloom.crossbars.clipping import clip
 from ohmloom.crossbars.converters import ColumnErrors, Converter, NoConverter
-from ohmloom.crossbars.counting import count_changed
 from ohmloom.crossbars.encodings import Encoding, Layout
 from ohmloom.crossbars.frontends import CurrentSense, FrontEnd
 from ohmloom.crossbars.lines import Lines, meeting
@@ -270,8 +270,8 @@ def _read_saturating(
     variance = None if lines.variance is None else front.variance(levels, levels.square(), mean, lines).div_(reads)
     own = front.noise**2 / reads if front.noise > 0 else None
     noisy = _with_noise(mean, variance, own, generator)
-    inside = noisy.clamp(-limit, limit)
-    return _combine(sensing, inside, significance, sensing.nodes), count_changed(noisy, inside)
+    inside, saturated = clip(noisy, -limit, limit)
+    return _combine(sensing, inside, significance, sensing.nodes), saturated
 
 
 def _combine(sensing: Sensing, value: Tensor, phases: Tensor, nodes: Tensor | None) -> Tensor:
