@@ -135,6 +135,14 @@ class Sensing(NamedTuple):
         channels = self.lines.signed.shape[2]
         return phases + ("" if channels == 1 else f" and channel ({channels} channels)")
 
+    def shifted(self, change: Lines) -> Sensing:
+        """The same for lines whose cells changed by those of ``change``; what the digital side knows stays."""
+        if change.signed.shape[2] != self.lines.signed.shape[2]:
+            change = change.joined(meeting(self.encoding, change.signed)[0])
+        old = self.lines
+        signed, total = change.signed.add_(old.signed), change.total.add_(old.total)
+        return self._replace(lines=old._replace(signed=signed, total=total, row_total=old.row_total + change.row_total))
+
     @property
     def channel_weights(self) -> Tensor:
         """(channels,): of each channel in w, wherever it meets the others."""
