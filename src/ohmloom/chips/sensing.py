@@ -8,7 +8,16 @@ import torch
 from torch import Tensor
 
 from ohmloom.chips.logic import stored_weights, weight_steps
-from ohmloom.crossbars import AnalogueReadout, Layout, Lines, LogicReadout, Sensing, compile_sensing, gather
+from ohmloom.crossbars import (
+    AnalogueReadout,
+    Layout,
+    Lines,
+    LogicReadout,
+    Sensing,
+    compile_sensing,
+    gather,
+    standard_normal,
+)
 from ohmloom.crossbars.converters import ColumnErrors
 
 if TYPE_CHECKING:
@@ -17,20 +26,17 @@ if TYPE_CHECKING:
 SPAN = 1e-3  # s: noise slower than this is the same for all vectors of one call
 
 
-def compile_matrix(matrix: StoredMatrix, conductance: Tensor, held: tuple[Tensor, torch.Generator] | None) -> Sensing:
-    """The read-out of ``matrix`` for cells of ``conductance``.
-
-    ``held`` is the share of the read noise that is slower than a call, and the generator that draws it now.
-    """
+def compile_matrix(matrix: StoredMatrix) -> tuple[Sensing, Tensor | None]:
+    """The read-out of ``matrix`` at its age, with the noise of each vector's own; and the deviation of the noise that
+    is common to a call, (dies, slices, signs, segments, rows, columns) in units of a value of 1, or None."""
     readout, encoding, noise = matrix.mapping.readout, matrix.mapping.encoding, matrix.device.read_noise
     assert isinstance(readout, AnalogueReadout)
-    present = matrix.segments.present.to(conductance)
-    variance = None if noise.quiet else noise.variance(conductance, readout.integration) * present
-    if held is not None and variance is not None:
-        share, generator = held
-        frozen = torch.randn(conductance.shape, dtype=conductance.dtype, device=conductance.device, generator=generator)
-        conductance = conductance + (share * variance).sqrt() * frozen
-        variance = variance * (1 - share)
+    conductance, variance, common = matrix.conductance(), None, None
+    if not noise.quiet:
+        variance = noise.variance(conductance, readout.integration) * matrix.segments.present.to(conductance)
+        share = noise.frozen_share(conductance, SPAN, readout.integration)
+        if bool(share.any()):
+            common, variance = (share * variance).sqrt() / matrix.unit, (1 - share) * variance
     lines = gather(conductance, variance, encoding, matrix.unit)
     nominal = (
         lines
@@ -47,7 +53,13 @@ def compile_matrix(matrix: StoredMatrix, conductance: Tensor, held: tuple[Tensor
         known = sensing.gain
         mean = known.sum(dim=(1, 2, 3, 4), keepdim=True) / (known > 0).sum(dim=(1, 2, 3, 4), keepdim=True)
         sensing = sensing._replace(gain=mean.expand_as(known))
-    return sensing
+    return sensing, common
+
+
+def hold(sensing: Sensing, deviation: Tensor, generator: torch.Generator) -> Sensing:
+    """The read-out with the noise that is slower than one call, drawn now for every cell; lines are linear in cells."""
+    drawn = standard_normal(deviation.shape, generator, dtype=deviation.dtype, device=deviation.device)
+    return sensing.shifted(gather(drawn.mul_(deviation), None, sensing.encoding, unit=1.0))
 
 
 def select_dies(sensing: Sensing, dies: slice) -> Sensing:

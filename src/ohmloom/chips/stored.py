@@ -17,7 +17,7 @@ from torch import Tensor
 from ohmloom.chips.logic import logic_product
 from ohmloom.chips.mapping import Mapping
 from ohmloom.chips.segments import Segments
-from ohmloom.chips.sensing import SPAN, column_errors, compile_matrix, effective_matrix, held_matrix, select_dies
+from ohmloom.chips.sensing import column_errors, compile_matrix, effective_matrix, held_matrix, hold, select_dies
 from ohmloom.chips.tally import record_product
 from ohmloom.crossbars import AnalogueReadout, Driven, Layout, LogicReadout, Sensing, sense
 from ohmloom.crossbars.converters import ColumnErrors
@@ -242,22 +242,13 @@ class StoredMatrix:
 
     def sensing(self, generator: torch.Generator | None = None, dies: slice = ALL) -> Sensing:
         """The compiled read-out. With a generator, noise slower than one call is drawn now and held for the call."""
-        noise = self.device.read_noise
-        held = None if generator is None or noise.quiet else self._slow_share()
-        if held is not None and generator is not None:
-            sensing = compile_matrix(self, self.conductance(), (held, generator))
-        else:
-            if "sensing" not in self._cache:
-                self._cache["sensing"] = compile_matrix(self, self.conductance(), None)
-            sensing: Sensing = self._cache["sensing"]  # type: ignore[assignment, no-redef]
-        return sensing if dies == ALL else select_dies(sensing, dies)
-
-    def _slow_share(self) -> Tensor | None:
-        """Share of each cell's read variance that is the same for all vectors of one call; None where there is none."""
-        if "slow" not in self._cache:
-            share = self.device.read_noise.frozen_share(self.conductance(), SPAN, self.mapping.readout.integration)
-            self._cache["slow"] = share if bool(share.any()) else None
-        return self._cache["slow"]  # type: ignore[return-value]
+        if "sensing" not in self._cache:
+            self._cache["sensing"] = compile_matrix(self)
+        compiled: tuple[Sensing, Tensor | None] = self._cache["sensing"]  # type: ignore[assignment]
+        sensing, common = compiled
+        if dies != ALL:
+            sensing, common = select_dies(sensing, dies), None if common is None else common[dies]
+        return sensing if common is None or generator is None else hold(sensing, common, generator)
 
     def range_for(self, sensing: Sensing, significance: Tensor, dies: slice) -> Tensor:
         """The converter's range: calibrated, or one that never clips.

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ohmloom.crossbars.counting import count_changed
+from ohmloom.crossbars.clipping import clip
 from ohmloom.crossbars.random_bits import neuron_bits
 from ohmloom.descriptions import Part
 
@@ -129,7 +129,7 @@ class Uniform(Converter):
         if self.nonlinearity:
             share = (code / self.steps).clamp(-1, 1)
             code = code + self.nonlinearity * (3 * 3**0.5 / 2) * (share - share**3)
-        inside, clipped = _limit(code.round_(), self.steps)
+        inside, clipped = clip(code.round_(), -self.steps, self.steps)
         return Converted(inside.mul_(step), clipped)
 
 
@@ -173,7 +173,7 @@ class ChargeDecrement(Converter):
         code = value.div_(step)
         if self.activation == "relu":
             code = code.clamp_(min=0)
-        count, clipped = _limit(code.abs().add_(0.5).floor_(), self.steps)
+        count, clipped = clip(code.abs().add_(0.5).floor_(), 0.0, self.steps)
         stopped = self.activation == "relu"  # at once, where the sign is negative
 
         def steps() -> Tensor:
@@ -247,12 +247,3 @@ class StochasticNeuron(Converter):
         bits = neuron_bits(vectors * self.sources, value.shape[-1], generator).view(vectors, self.sources, -1)
         charge = (2 * bits.sum(1) - self.sources).view(value.shape).to(value) * self.amplitude
         return Converted((value / full_range + charge > 0).to(value), 0)
-
-
-def _limit(code: Tensor, steps: float) -> tuple[Tensor, Tensor | int]:
-    """Codes clipped to ±steps, and how many were; the usual case that none is takes a single pass."""
-    low, high = torch.aminmax(code)
-    if -steps <= float(low) and float(high) <= steps:
-        return code, 0
-    inside = code.clamp(-steps, steps)
-    return inside, count_changed(code, inside)

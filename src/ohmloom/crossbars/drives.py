@@ -16,7 +16,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from ohmloom.crossbars.counting import count_changed
+from ohmloom.crossbars.clipping import clip
 from ohmloom.descriptions import Part
 from ohmloom.errors import NotFiniteError, message
 
@@ -110,9 +110,8 @@ def _limited(x: Tensor, limit: Tensor | float | None, lowest: float) -> tuple[Te
         )  # a vector of zeros has a scale too
         if lowest < 0:
             return x / limit, limit, 0
-    fraction = x / limit
-    inside = fraction.clamp(lowest, 1.0)
-    return inside, limit, count_changed(fraction, inside)
+    inside, clipped = clip(x / limit, lowest, 1.0)
+    return inside, limit, clipped
 
 
 def _bits(code: Tensor, count: int) -> Tensor:

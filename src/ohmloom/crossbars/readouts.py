@@ -14,8 +14,8 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from ohmloom.crossbars.clipping import clip
 from ohmloom.crossbars.converters import ColumnErrors, Converter, NoConverter
-from ohmloom.crossbars.counting import count_changed
 from ohmloom.crossbars.encodings import Encoding, Layout
 from ohmloom.crossbars.frontends import CurrentSense, FrontEnd
 from ohmloom.crossbars.lines import Lines, meeting
@@ -134,6 +134,14 @@ class Sensing(NamedTuple):
         phases = "one product" if self.merges_phases else "one product per phase"
         channels = self.lines.signed.shape[2]
         return phases + ("" if channels == 1 else f" and channel ({channels} channels)")
+
+    def shifted(self, change: Lines) -> Sensing:
+        """The same for lines whose cells changed by those of ``change``; what the digital side knows stays."""
+        if change.signed.shape[2] != self.lines.signed.shape[2]:
+            change = change.joined(meeting(self.encoding, change.signed)[0])
+        old = self.lines
+        signed, total = change.signed.add_(old.signed), change.total.add_(old.total)
+        return self._replace(lines=old._replace(signed=signed, total=total, row_total=old.row_total + change.row_total))
 
     @property
     def channel_weights(self) -> Tensor:
@@ -270,8 +278,8 @@ def _read_saturating(
     variance = None if lines.variance is None else front.variance(levels, levels.square(), mean, lines).div_(reads)
     own = front.noise**2 / reads if front.noise > 0 else None
     noisy = _with_noise(mean, variance, own, generator)
-    inside = noisy.clamp(-limit, limit)
-    return _combine(sensing, inside, significance, sensing.nodes), count_changed(noisy, inside)
+    inside, saturated = clip(noisy, -limit, limit)
+    return _combine(sensing, inside, significance, sensing.nodes), saturated
 
 
 def _combine(sensing: Sensing, value: Tensor, phases: Tensor, nodes: Tensor | None) -> Tensor:
