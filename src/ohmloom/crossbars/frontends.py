@@ -59,7 +59,7 @@ def _through(levels: Tensor, lines: Tensor) -> Tensor:
     """
     if lines.shape[:3].numel() == 1 and levels.shape[1:3].numel() == 1:
         value = levels.flatten(0, 3) @ lines[0, 0, 0]
-        return value.view(levels.shape[0], 1, 1, 1, levels.shape[3], -1)
+        return value.view(levels.shape[0], 1, 1, 1, levels.shape[3], lines.shape[-1])
     return levels.unsqueeze(3) @ lines
 
 
