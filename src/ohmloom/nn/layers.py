@@ -121,6 +121,8 @@ class OnChip:
             rule, remedy = "must be programmed before it computes with cells", "Call ohmloom.program(hardware)."
             raise NotProgrammedError(message(state.name, rule, "no cells", remedy))
         matrix = state.matrices[part]
+        if x.numel() == 0:
+            return x.new_zeros(*x.shape[:-1], matrix.shape[0])
         rows = x.reshape(matrix.dies if state.die is None else 1, -1, x.shape[-1])
         dies = slice(None) if state.die is None else slice(state.die, state.die + 1)
         value = matrix.product(rows.to(matrix.scale.dtype), dies=dies)
