@@ -368,6 +368,7 @@ def _statements(context: Context[MnistSettings]) -> None:
         ),
         ("Pulse amplitude and decrement charge enter only as their ratio, which the converter's range is.", "ours"),
         ("No IR drop: wires are resistance-free in this version.", "ours"),
+        ("100 inputs per array, of the released 100 to 128: chosen because it gives the published 16 cores.", "fitted"),
     ):
         findings.assumption(text, source)
     findings.reference("Code and released accuracy workbooks", "github.com/weierwan/Neurram_48core @ 2ed5f8d8")
