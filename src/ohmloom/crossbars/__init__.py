@@ -14,6 +14,7 @@ from ohmloom.crossbars.frontends import CurrentSense, FrontEnd, VoltageSense
 from ohmloom.crossbars.lines import Lines, gather
 from ohmloom.crossbars.normal import standard_normal
 from ohmloom.crossbars.readouts import AnalogueReadout, LogicReadout, Readout, Sensed, Sensing, compile_sensing, sense
+from ohmloom.crossbars.wires import Wires
 
 __all__ = [
     "Affine",
@@ -43,6 +44,7 @@ __all__ = [
     "StochasticNeuron",
     "Uniform",
     "VoltageSense",
+    "Wires",
     "compile_sensing",
     "gather",
     "sense",
