@@ -11,6 +11,7 @@ from ohmloom.systems import names, run_system
 TRAINED = {
     "noise training pays",
     "noise training costs little",
+    "noise on weights, not on activations",
     "calibration matters",
     "normalisation matters",
 }  # need more than a smoke run

@@ -30,10 +30,14 @@ def software(state: dict[str, Tensor], chip: ol.Chip, data: Labelled) -> float:
 
 
 def under_noise(
-    state: dict[str, Tensor], chip: ol.Chip, data: Labelled, deviation: float, relative_to: str, draws: int, seed: int
-) -> list[float]:
-    """Accuracies with Gaussian noise on the unfolded weights, fresh in each batch of 250 images; one per draw."""
-    hardware = build(state, chip)
+    state: dict[str, Tensor], chip: ol.Chip, data: Labelled, deviation: float, relative_to: str, draws: int, seed: int,
+    *, folded: bool = False,
+) -> list[float]:  # fmt: skip
+    """Accuracies with Gaussian noise on the weights, fresh in each batch of 250 images; one per draw.
+
+    The weights are the unfolded ones, as in the released code, or those with batch norms ``folded`` in.
+    """
+    hardware = build(state, chip, folded=folded)
     ol.mode(hardware, ol.Noisy(ol.GaussianWeights(deviation=deviation, relative_to=relative_to)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import torch
-from pydantic import Field
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import ohmloom as ol
-from ohmloom.data import Labelled, Subset, load
-from ohmloom.descriptions import Description
+from ohmloom.data import Labelled, load
 from ohmloom.experiments import Context, Cost, Figure, System, Tier
 from ohmloom.nn import ProgramReport
 from ohmloom.systems.neurram import checks, evaluation
-from ohmloom.systems.neurram.mnist_claims import CLAIMS, CLEAN_LOSS, CONTROLS, GAIN, RELEASED, SOFTWARE
+from ohmloom.systems.neurram.mnist_claims import (
+    CLAIMS,
+    CONTROLS,
+    RELEASED,
+    SOFTWARE,
+    VALIDATED,
+)
+from ohmloom.systems.neurram.mnist_noise import noise_training, training_controls
+from ohmloom.systems.neurram.mnist_settings import MnistSettings, arm_name, mean
 from ohmloom.systems.neurram.network import build
 from ohmloom.systems.neurram.publication import PAPER
-from ohmloom.systems.neurram.training import train_to, training_set, watch, workers
+from ohmloom.systems.neurram.training import States, Trained, train_to, training_set, watch, workers
 
 AGES = ("1 s", "1 day", "2 days")
-
-
-class MnistSettings(Description):
-    """How much is trained and evaluated."""
-
-    subset: Subset = "full"
-    training_images: int = Field(default=55_000, ge=128)
-    validation_images: int = 5_000
-    epochs: int = Field(default=8, ge=1)
-    noises: tuple[float, ...] = (0.0, 0.15)  # of training; the last is programmed
-    dies: int = Field(default=5, ge=1)
-    test_images: int = 10_000  # of the figures after one day
-    few_images: int = 1_000  # of other ages, ablations and effects
-    few_dies: int = 3
-    noise_images: int = 2_000
-    draws: int = 5
-    calibration_images: int = 500
-    calibration_vectors: int = 8_192  # of each matrix
-    cells: int = 100_000  # of each level of the cell statistics
 
 
 class NeurramMnist(System[MnistSettings]):
@@ -56,7 +42,7 @@ class NeurramMnist(System[MnistSettings]):
         "smoke": Tier(summary="Embedded digits, a short training.", budget=60, settings=MnistSettings(
             subset="embedded", training_images=4_096, validation_images=500, epochs=3, dies=2, test_images=200,
             few_images=50, few_dies=2, noise_images=250, draws=1, calibration_images=50, calibration_vectors=1_024,
-            cells=20_000)),
+            cells=20_000, activation_noise=False)),
         "standard": Tier(summary="All 60,000 digits, one training seed, 5 dies.", budget=1200,
                          settings=MnistSettings()),
         "full": Tier(summary="Five training seeds and the whole grid of noises.", budget=36_000, seeds=5,
@@ -72,30 +58,31 @@ class NeurramMnist(System[MnistSettings]):
         findings.data("mnist", images.origin, f"{settings.training_images:,} of its training images")
         trained = _train(context)
         _check_cells(context)
-        _noise(context, trained, images.tensors("test"))
+        noise_training(context, trained, images.tensors("test"))
+        training_controls(context, trained, images.tensors("test"))
         _chip(context, trained, images.tensors("test"))
         _statements(context)
 
 
-Trained = dict[tuple[int, float], dict[str, Tensor]]  # (seed, training noise) → state
-
-
-def _train(context: Context[MnistSettings]) -> Trained:
+def _train(context: Context[MnistSettings]) -> States:
     """All networks, two at a time; finished ones are taken from the run's folder."""
     settings, folder = context.settings, context.findings.folder / "networks"
     folder.mkdir(exist_ok=True)
-    wanted = {(seed, noise): folder / f"seed-{seed}-noise-{noise:g}.safetensors"
-              for seed in context.seeds for noise in settings.noises}  # fmt: skip
-    missing = {key: path for key, path in wanted.items() if not path.exists()}
+    wanted = [Trained(seed, noise) for seed in context.seeds for noise in settings.noises]
+    if settings.activation_noise:
+        wanted += [Trained(seed, settings.noises[-1], "activations") for seed in context.seeds]
+    missing = [network for network in wanted if not (folder / network.file).exists()]
     if missing:
         size = (settings.subset, settings.training_images, settings.validation_images)
         with workers() as pool:
             futures = {
-                path: pool.submit(train_to, str(path), *size, noise, settings.epochs, seed)
-                for (seed, noise), path in missing.items()
+                folder / one.file: pool.submit(
+                    train_to, str(folder / one.file), *size, one.noise, settings.epochs, one.seed, one.on
+                )
+                for one in missing
             }
             watch(futures, context.progress)
-    return {key: load_file(path) for key, path in wanted.items()}
+    return {network: load_file(folder / network.file) for network in wanted}
 
 
 def _check_cells(context: Context[MnistSettings]) -> None:
@@ -124,61 +111,14 @@ def _check_cells(context: Context[MnistSettings]) -> None:
         advance()
 
 
-def _noise(context: Context[MnistSettings], trained: Trained, test: Labelled) -> None:
-    """N5: accuracy in software under weight noise, by training noise."""
-    settings, findings, chip = context.settings, context.findings, ol.Chip.load("neurram")
-    few = evaluation.first(test, settings.noise_images)
-    levels = (0.0, 0.05, 0.1, 0.15, 0.2)
-    kinds = ("max", "rms")
-    table: dict[tuple[str, float, float], list[float]] = {}
-    total = len(trained) * len(levels) * len(kinds)
-    with context.progress.task("weight noise in software", total=total) as advance:
-        for (seed, trained_noise), state in trained.items():
-            for kind in kinds:
-                for level in levels:
-                    draws = findings.arm(
-                        f"noise/{seed}/{trained_noise:g}/{kind}/{level:g}",
-                        lambda s=state, d=level, k=kind: evaluation.under_noise(
-                            s, chip, few, d, k, settings.draws if d else 1, context.seed
-                        ),
-                    )
-                    table.setdefault((kind, trained_noise, level), []).append(sum(draws) / len(draws))
-                    advance()
-    noises = settings.noises
-    for kind in kinds:
-        lines = [
-            {"label": f"trained with {100 * noise:g} %",
-             "values": [_mean(table[kind, noise, level]) for level in levels]}
-            for noise in sorted(noises)
-        ]  # fmt: skip
-        findings.plot("noise_curves", name=f"noise-{kind}", noise=[100 * level for level in levels], lines=lines,
-                      noise_axis=f"test noise, % of each layer's {kind} |W|",
-                      caption=f"Accuracy in software with Gaussian noise on the weights, relative to the {kind} of "
-                      "each layer's unfolded weights." + (" No bar is set here." if kind == "rms" else ""))  # fmt: skip
-    order = sorted(noises)
-    findings.plot("noise_grid", train=[100 * n for n in order], test=[100 * level for level in levels],
-                  accuracy=[[_mean(table["max", noise, level]) for level in levels] for noise in order],
-                  train_axis="training noise, %",
-                  caption="The whole grid: training noise against test noise, relative to max |W|.")  # fmt: skip
-    best, seeds = noises[-1], len(context.seeds)
-    pairs = {level: [a - b for a, b in zip(table["max", best, level], table["max", 0.0, level], strict=True)]
-             for level in levels}  # fmt: skip
-    for name, values in ((GAIN, pairs[0.15]), (CLEAN_LOSS, [-v for v in pairs[0.0]])):
-        figure = Figure.over(name, values, "points", "seeds") if seeds > 1 else Figure.of(name, values[0], "points")
-        findings.figure(figure)
-    for noise, who in ((0.0, "plain"), (best, "noise-trained")):
-        for level in (0.0, 0.15):
-            name = f"{who} network, " + ("clean" if level == 0 else "15 % noise of max |W|")
-            findings.figure(Figure.over(name, table["max", noise, level], "%", "seeds"))
-
-
-def _chip(context: Context[MnistSettings], trained: Trained, test: Labelled) -> None:
+def _chip(context: Context[MnistSettings], trained: States, test: Labelled) -> None:
     """N6 and N9: the network on dies, over ages, effects and ablations, with its cost."""
     settings, findings = context.settings, context.findings
     chip = ol.Chip.load("neurram")
-    state = trained[context.seed, settings.noises[-1]]
-    plain = trained[context.seed, 0.0]
-    calibration = training_set(settings.subset, settings.calibration_images, settings.validation_images)[0].images
+    state = trained[Trained(context.seed, settings.noises[-1])]
+    plain = trained[Trained(context.seed, 0.0)]
+    seen, held = training_set(settings.subset, settings.calibration_images, settings.validation_images)
+    calibration = seen.images
     many, few = evaluation.first(test, settings.test_images), evaluation.first(test, settings.few_images)
     dies, few_dies = list(range(settings.dies)), list(range(settings.few_dies))
     exact = findings.arm("software", lambda: evaluation.software(state, chip, many))
@@ -186,6 +126,8 @@ def _chip(context: Context[MnistSettings], trained: Trained, test: Labelled) -> 
     hardware = build(state, chip)
     _programming(context, hardware, ol.program(hardware, seed=context.seed, dies=settings.dies))
     ages = {age: _age(context, hardware, calibration, many if age == "1 day" else few, age, dies) for age in AGES}
+    validated = findings.arm("validation", lambda: _validate(hardware, calibration, held, context))
+    findings.figure(Figure.of(VALIDATED, validated, "%"))
     losses = [exact - value for value in ages["1 day"]]
     findings.figure(Figure.over("loss from software to chip", losses, "points", "dies"))
     _plot_ages(context, ages, exact)
@@ -233,16 +175,23 @@ def _age(
         return evaluation.on_dies(hardware, data, dies)
 
     with context.progress.task(f"the chip after {age}", total=None):
-        values = context.findings.arm(_arm("chip", age), compute)
+        values = context.findings.arm(arm_name("chip", age), compute)
     context.findings.figure(Figure.over(f"accuracy on the chip after {age}", values, "%", "dies"))
     return values
+
+
+def _validate(hardware: nn.Module, calibration: Tensor, held: Labelled, context: Context[MnistSettings]) -> float:
+    """Accuracy of the first die on the validation images, one day after programming."""
+    ol.age(hardware, "1 day")
+    ol.calibrate(hardware, calibration, **_enough(context))
+    return evaluation.on_dies(hardware, held, [0])[0]
 
 
 def _plot_ages(context: Context[MnistSettings], ages: dict[str, list[float]], exact: float) -> None:
     figures = [context.findings.result.figures[f"accuracy on the chip after {age}"] for age in AGES]
     low = [f.interval.low if f.interval else f.value for f in figures]
     high = [f.interval.high if f.interval else f.value for f in figures]
-    line = {"label": "on the chip, calibrated at that age", "values": [_mean(ages[a]) for a in AGES]}
+    line = {"label": "on the chip, calibrated at that age", "values": [mean(ages[a]) for a in AGES]}
     context.findings.plot(
         "accuracy_over_ages", ages=AGES, lines=[line | {"low": low, "high": high}],
         references={"software, same activations": exact, "published (chip)": 99.0},
@@ -258,10 +207,6 @@ def _price(context: Context[MnistSettings], hardware: nn.Module, data: Labelled)
         hardware(data.images[:50])
     spent = ol.cost(ledger, hardware)
     context.findings.cost(Cost.priced(spent))
-    for what, shares in (("component", spent.components), ("layer", spent.layers)):
-        used = {name: joule for name, joule in shares.items() if joule}
-        context.findings.plot("cost_bars", name=f"cost-{what}", labels=list(used), values=list(used.values()), unit="J",
-                              caption=f"Energy of one inference by {what}: {spent.basis}.")  # fmt: skip
     for reference in ("rtx-4090-fp32-peak", "rtx-4090-int8-peak"):
         factor, sentence = spent.against(reference)
         context.findings.figure(Figure.of(f"energy of {reference} over ours", factor))
@@ -283,7 +228,7 @@ def _effects(
             return evaluation.on_dies(hardware, data, dies)
 
         with context.progress.task(f"effects: {name}", total=None):
-            steps[name] = _mean(findings.arm(_arm("effects", name), compute))
+            steps[name] = mean(findings.arm(arm_name("effects", name), compute))
     findings.plot("effect_waterfall", steps=list(steps), values=list(steps.values()),
                   caption=f"Effects switched on one after the other, each calibrated; mean of {len(dies)} dies, "
                   f"the first {len(data.images):,} test images.")  # fmt: skip
@@ -322,9 +267,9 @@ def _ablations(
                     checks.permuted_cells(matrix, context.seed)
             return evaluation.on_dies(hardware, data, dies)
 
-        values[name] = findings.arm(_arm("ablation", name), compute)
+        values[name] = findings.arm(arm_name("ablation", name), compute)
         findings.figure(Figure.over(f"ablation: {name}", values[name], "%", "dies"))
-    findings.plot("ablation_bars", labels=list(values), values=[_mean(v) for v in values.values()],
+    findings.plot("ablation_bars", labels=list(values), values=[mean(v) for v in values.values()],
                   references={"published (chip)": 99.0},
                   caption=f"One thing changed at a time, one day after programming; mean of {len(dies)} dies, the "
                   f"first {len(data.images):,} test images. Noise-trained, calibrated unless said.")  # fmt: skip
@@ -343,15 +288,6 @@ def _present(matrix: ol.StoredMatrix, leaf: Tensor) -> Tensor:
 def _enough(context: Context[MnistSettings]) -> dict[str, int]:
     """How much a calibration looks at."""
     return {"samples": context.settings.calibration_images, "vectors": context.settings.calibration_vectors}
-
-
-def _arm(group: str, name: str) -> str:
-    """The name of an arm's file: letters, digits and hyphens."""
-    return f"{group}/" + "-".join(re.findall(r"[a-z0-9]+", name.lower()))
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
 
 
 def _statements(context: Context[MnistSettings]) -> None:

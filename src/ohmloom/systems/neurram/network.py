@@ -7,15 +7,19 @@ learned clips, Adam 1e-3, batch 128, Gaussian weight noise relative to the large
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 import ohmloom as ol
 from ohmloom.data import Labelled
 
 BATCH = 128
 RATE = 1e-3
+Disturbed = Literal["weights", "activations"]  # what training noise is added to
 
 
 class Convolutional(nn.Module):
@@ -44,18 +48,25 @@ def train(
     noise: float,
     epochs: int,
     seed: int,
+    on: Disturbed = "weights",
+    settling: int = 30,
     tell: Callable[[str, float], None] = lambda _text, _share: None,
 ) -> dict[str, Tensor]:
-    """Train in `Noisy` mode with weight noise ``noise`` (0: a plain network) and learned clips; the state with clips.
+    """Train with weight noise ``noise`` (0: a plain network) and learned clips; the state with clips.
 
-    One-cycle learning rate up to 1e-3·3; the same clips, decay and epochs whatever the noise.
+    One-cycle learning rate up to 1e-3·3; the same clips, decay and epochs whatever the noise. ``on`` activations is a
+    control: noise of the same variance, but drawn for each output instead of each weight. Before clips are set, the
+    batch norms see ``settling`` batches.
     """
     torch.manual_seed(seed)
     hardware = ol.convert(Convolutional(), chip)
-    _settle_norms(hardware, data)
+    _settle_norms(hardware, data, settling)
     ol.calibrate(hardware, data.images[:1000])
     clips = ol.learn_clips(hardware)
-    ol.mode(hardware, ol.Noisy(ol.GaussianWeights(deviation=noise)))
+    ol.mode(hardware, ol.Noisy(ol.GaussianWeights(deviation=noise if on == "weights" else 0.0)))
+    if on == "activations":
+        for layer in ol.converted(hardware).values():
+            layer.register_forward_hook(partial(_activation_noise, deviation=noise))
     others = [p for p in hardware.parameters() if not any(p is clip for clip in clips)]
     optimiser = torch.optim.Adam(
         [{"params": others, "weight_decay": 0.0}, {"params": clips, "weight_decay": 1e-4}], lr=RATE
@@ -81,23 +92,53 @@ def train(
     return {name: value.detach().clone() for name, value in hardware.state_dict().items()}
 
 
+def _activation_noise(layer: nn.Module, inputs: tuple[Tensor], output: Tensor, deviation: float) -> Tensor:
+    """``output`` with noise of the variance that independent weight noise would give it: σ² (Σ x² + 1), σ relative to
+    max |W|, but drawn afresh for each output instead of shared by all that use a weight."""
+    with torch.no_grad():
+        held = layer.get_parameter("weight")
+        power = inputs[0].clamp(0, float(layer.get_parameter("clips.matrix"))).square()
+        ones = torch.ones_like(held[:1])
+        if isinstance(layer, nn.Conv2d):
+            summed = nn.functional.conv2d(power, ones, padding=layer.padding)
+        else:
+            summed = nn.functional.linear(power, ones)
+        size = deviation * float(held.abs().max())
+        noise = torch.randn_like(output) * (summed + 1).sqrt() * size
+    return output + noise
+
+
 @torch.no_grad()
-def _settle_norms(hardware: nn.Module, data: Labelled, batches: int = 30) -> None:
+def _settle_norms(hardware: nn.Module, data: Labelled, batches: int) -> None:
     """Let the batch norms of a fresh network see the data, so that the first clips fit what will flow."""
     hardware.train()
     for step in range(min(batches, len(data.images) // BATCH)):
         hardware(data.images[step * BATCH : (step + 1) * BATCH])
 
 
-def build(state: dict[str, Tensor], chip: ol.Chip) -> nn.Module:
-    """The trained network on ``chip``, digital and unprogrammed, with its learned input ranges."""
+def build(state: dict[str, Tensor], chip: ol.Chip, *, folded: bool = False) -> nn.Module:
+    """The trained network on ``chip``, digital and unprogrammed, with its learned input ranges.
+
+    ``folded`` puts the batch norms into the weights beforehand, as cells hold them.
+    """
     model = Convolutional()
     clips = {name: value for name, value in state.items() if ".clips." in name}
     model.load_state_dict({name: value for name, value in state.items() if name not in clips})
-    hardware = ol.convert(model.eval(), chip)
+    hardware = ol.convert(_folded(model.eval()) if folded else model.eval(), chip)
     for name, layer in ol.converted(hardware).items():
         layer.on_chip.limits = {"matrix": clips[f"{name}.clips.matrix"].clone()}
     return hardware
+
+
+def _folded(model: Convolutional) -> Convolutional:
+    """The same function with batch norms folded into the convolutions before them."""
+    layers = model.features
+    for index, layer in enumerate(layers):
+        if isinstance(layer, nn.BatchNorm2d):
+            convolution = layers[index - 1]
+            assert isinstance(convolution, nn.Conv2d)
+            layers[index - 1], layers[index] = fuse_conv_bn_eval(convolution, layer), nn.Identity()
+    return model
 
 
 @torch.no_grad()

@@ -9,12 +9,31 @@ from collections.abc import Generator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from ohmloom.data import Labelled, Subset, load
 from ohmloom.experiments import Progress
+from ohmloom.systems.neurram.network import Disturbed
+
+
+class Trained(NamedTuple):
+    """One network of a run: its seed, its training noise, and what that was added to."""
+
+    seed: int
+    noise: float
+    on: Disturbed = "weights"
+
+    @property
+    def file(self) -> str:
+        """Its name in the run's folder."""
+        return f"seed-{self.seed}-{'noise' if self.on == 'weights' else self.on}-{self.noise:g}.safetensors"
+
+
+States = dict[Trained, dict[str, Tensor]]
 
 
 @contextmanager
@@ -37,7 +56,10 @@ def training_set(subset: Subset, images: int, validation: int) -> tuple[Labelled
     return Labelled(training.images[:images], training.labels[:images]), held
 
 
-def train_to(path: str, subset: Subset, images: int, validation: int, noise: float, epochs: int, seed: int) -> None:
+def train_to(
+    path: str, subset: Subset, images: int, validation: int, noise: float, epochs: int, seed: int,
+    on: Disturbed = "weights", settling: int = 30,
+) -> None:  # fmt: skip
     """Train one network and write its state to ``path``, whole or not at all; how far it is stands beside it."""
     from ohmloom import Chip
     from ohmloom.systems.neurram.network import train
@@ -49,7 +71,8 @@ def train_to(path: str, subset: Subset, images: int, validation: int, noise: flo
         told.write_text(f"{share:.4f}", encoding="ascii")
 
     data, _ = training_set(subset, images, validation)
-    state = train(data, Chip.load("neurram"), noise=noise, epochs=epochs, seed=seed, tell=tell)
+    state = train(data, Chip.load("neurram"), noise=noise, epochs=epochs, seed=seed, on=on, settling=settling,
+                  tell=tell)  # fmt: skip
     save_file(state, f"{path}.partial")
     os.replace(f"{path}.partial", path)
     told.unlink(missing_ok=True)
