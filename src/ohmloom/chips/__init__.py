@@ -7,16 +7,19 @@ from ohmloom.chips.mapping import Mapping
 from ohmloom.chips.placement import Block, Need, Placement, place
 from ohmloom.chips.segments import Segments, cut
 from ohmloom.chips.stored import Calibration, Clips, StoredMatrix
-from ohmloom.chips.writing import form, store, switch
+from ohmloom.chips.wiring import Arrays, Wired, on_wires
+from ohmloom.chips.writing import Correction, form, store, switch
 
 __all__ = [
     "REFERENCES",
+    "Arrays",
     "Block",
     "Calibration",
     "Chip",
     "Clips",
     "Component",
     "Cores",
+    "Correction",
     "Cost",
     "Installation",
     "Mapping",
@@ -26,11 +29,13 @@ __all__ = [
     "Segments",
     "StoredMatrix",
     "Timing",
+    "Wired",
     "cost",
     "cut",
     "form",
     "install",
     "need",
+    "on_wires",
     "place",
     "store",
     "switch",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from ohmloom.chips.mapping import Mapping
+from ohmloom.crossbars import Wires
 from ohmloom.descriptions import Description, Preset, beside
 from ohmloom.devices import Device
 from ohmloom.ledger import Event
@@ -78,6 +79,7 @@ class Chip(Preset):
     cores: Cores
     device: Annotated[Device, BeforeValidator(_load_device)]
     mapping: Mapping
+    wires: Wires = Wires()
     timing: Timing = Timing()
     components: dict[str, Component] = Field(default_factory=dict)
     basis: str = "no component energies"

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -19,7 +20,8 @@ from ohmloom.chips.mapping import Mapping
 from ohmloom.chips.segments import Segments
 from ohmloom.chips.sensing import column_errors, compile_matrix, effective_matrix, held_matrix, hold, select_dies
 from ohmloom.chips.tally import record_product
-from ohmloom.crossbars import AnalogueReadout, Driven, Layout, LogicReadout, Sensing, sense
+from ohmloom.chips.wiring import Wired, wire_up
+from ohmloom.crossbars import AnalogueReadout, Driven, Layout, LogicReadout, Sensing, Wires, sense
 from ohmloom.crossbars.converters import ColumnErrors
 from ohmloom.crossbars.readouts import default_range
 from ohmloom.devices import Cells, Device, Written
@@ -29,6 +31,7 @@ from ohmloom.ledger import open_ledgers
 from ohmloom.random import Streams
 
 ALL = slice(None)
+Made = TypeVar("Made")
 BLOCK = 2**19  # levels of one block of a product: 2 MiB in float32
 _tokens = itertools.count()
 
@@ -69,6 +72,7 @@ class StoredMatrix:
     owner: str = field(default_factory=lambda: f"matrix-{next(_tokens)}")
     bias_level: Tensor | None = None  # the number that the bias rows stand for
     key: Tensor | None = None  # bits XORed on stored bits: (slices, segments, rows, columns)
+    wires: Wires = field(default_factory=Wires)
     calibration: Calibration = field(default_factory=Calibration)
     clips: Clips = field(default_factory=Clips)
     elapsed: float = 0.0
@@ -79,6 +83,9 @@ class StoredMatrix:
     _other: StoredMatrix | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        if isinstance(self.mapping.readout, LogicReadout) and not self.wires.absent:
+            rule = "must be absent where cells are sensed one by one as bits"
+            raise ConfigurationError(message(f"{self.name}.wires", rule, self.wires, "Leave them out."))
         if self.mapping.readout.linear:
             return
         rule = "a non-linear converter needs all inputs in one array and no pedestal"
@@ -121,6 +128,10 @@ class StoredMatrix:
             return self._turned(self.mirror.conductance())
         return self._cached("conductance", self._aged)
 
+    def wired(self) -> Wired:
+        """The cells on the wires of their arrays, rebuilt only when cells or their age change."""
+        return self._cached("wired", lambda: wire_up(self))
+
     @property
     def parts(self) -> int:
         """Arrays side by side that share the columns of a segment."""
@@ -148,7 +159,7 @@ class StoredMatrix:
         assert self.mirror is not None
         return self.segments.fold(self.mirror.segments.unfold(held).transpose(-1, -2))
 
-    def _cached(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+    def _cached(self, name: str, make: Callable[[], Made]) -> Made:
         if name not in self._cache:
             self._cache[name] = make()
         return self._cache[name]  # type: ignore[return-value]

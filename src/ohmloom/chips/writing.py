@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from ohmloom.chips.mapping import Mapping
 from ohmloom.chips.segments import Segments
 from ohmloom.chips.stored import StoredMatrix
 from ohmloom.chips.tally import record_pulses
-from ohmloom.crossbars import AnalogueReadout, Layout, LogicReadout, VoltageSense
+from ohmloom.crossbars import AnalogueReadout, Layout, LogicReadout, VoltageSense, Wires
 from ohmloom.devices import Cells, Device, Written
 from ohmloom.devices import form as form_cells
 from ohmloom.devices import program as write_cells
@@ -19,6 +20,10 @@ from ohmloom.devices import switch as switch_cells
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
 from ohmloom.ledger import open_ledgers
 from ohmloom.random import Streams
+
+IDEAL = Wires()
+# Better targets (slices, signs, segments, rows, columns), S, for the plain ones in arrays with these wires.
+Correction = Callable[[Tensor, Mapping, Device, Wires], Tensor]
 
 
 def store(
@@ -31,12 +36,15 @@ def store(
     bias: Tensor | None = None,
     limit: float | Tensor | None = None,
     key: Tensor | None = None,
+    wires: Wires = IDEAL,
+    correction: Correction | None = None,
     name: str = "matrix",
 ) -> StoredMatrix:
     """Program ``weights`` (out, in) into fresh cells of ``dies`` dies.
 
     ``bias`` (out,) goes into rows driven at the full level ``limit`` (mapping.bias = "rows"). ``key`` (slices, out,
-    in) of 0 and 1 is XORed on the stored bits; reading takes it off again as long as the matrix holds it.
+    in) of 0 and 1 is XORed on the stored bits; reading takes it off again as long as the matrix holds it. ``wires`` are
+    those of the arrays; a ``correction`` may write other targets because of them.
     Raises ShapeError, NotFiniteError, ConfigurationError, PlacementError.
     """
     _check_weights(weights, bias, mapping, device, name)
@@ -48,15 +56,22 @@ def store(
     largest = 0.0 if share is None else float(share.abs().max())
     segments = mapping.segments(*matrix.shape, bias=largest)
     held_key = None if key is None else _held_key(key, segments, mapping)
-    written = [
-        _write(segments.fold(matrix, share), held_key, mapping, device, streams, segments, die) for die in range(dies)
-    ]
+    cells_of = _Targets(mapping, device, segments, held_key)
+    folded = segments.fold(matrix, share)
+    goals = cells_of.parallel(folded) if mapping.encoding.order == "parallel" else None
+    if correction is not None:
+        if goals is None:
+            rule = "needs all slices' targets at once"
+            raise ConfigurationError(message("encoding.order", rule, "successive", "Use parallel."))
+        goals = correction(goals, mapping, device, wires) * segments.present
+    written = [_write(folded, goals, cells_of, streams.generator("programming", die)) for die in range(dies)]
     cells = Cells(*(torch.stack(leaves) for leaves in zip(*(w.cells for w, _ in written), strict=True)))
     report = Written(cells, torch.stack([w.read_back for w, _ in written]), torch.stack([w.failed for w, _ in written]))
     level = None if limit is None else torch.as_tensor(limit, dtype=weights.dtype, device=weights.device)
     stored = StoredMatrix(
-        mapping, device, streams, segments, cells, scale, written[0][1], report, name, bias_level=level, key=held_key
-    )
+        mapping, device, streams, segments, cells, scale, written[0][1], report, name, bias_level=level, key=held_key,
+        wires=wires,
+    )  # fmt: skip
     stored.calibration.limit = level
     if open_ledgers():
         record_pulses(stored, cells.pulses.flatten(1).sum(1), range(dies))
@@ -72,6 +87,7 @@ def form(
     dies: int = 1,
     voltage: float | None = None,
     one_of_pair: bool = False,
+    wires: Wires = IDEAL,
     name: str = "matrix",
 ) -> StoredMatrix:
     """Fresh random cells for a (out, in) matrix: no targets, one weight is one unit of conductance.
@@ -95,7 +111,8 @@ def form(
         for die in range(dies)
     ]
     cells = Cells(*(torch.stack(leaves).transpose(2, 3).contiguous() for leaves in zip(*fresh, strict=True)))
-    formed = StoredMatrix(mapping, device, streams, segments, cells, cells.written.new_ones(()), None, None, name)
+    unit = cells.written.new_ones(())
+    formed = StoredMatrix(mapping, device, streams, segments, cells, unit, None, None, name, wires=wires)
     if open_ledgers():
         record_pulses(formed, cells.pulses.flatten(1).sum(1), range(dies))
     return formed
@@ -130,56 +147,67 @@ def switch(matrix: StoredMatrix, keep: Tensor, streams: Streams) -> Tensor:
     return flips
 
 
-def _write(
-    folded: Tensor, key: Tensor | None, mapping: Mapping, device: Device, streams: Streams, segments: Segments, die: int
-) -> tuple[Written, Tensor]:
-    """Write one die: the cells, and the targets of all slices (slices, signs, segments, rows, columns)."""
-    generator = streams.generator("programming", die)
-    encoding = mapping.encoding
-    low = device.g_min if mapping.lowest is None else mapping.lowest
-    high = device.g_max if mapping.highest is None else mapping.highest
-    wanted = segments.present
+@dataclass(frozen=True)
+class _Targets:
+    """The conductances that slice values ask for: (signs, segments, rows, columns)."""
 
-    def targets(value: Tensor, index: int) -> Tensor:
-        if key is not None:
-            value = (value - key[index]).abs()
-        cells = encoding.targets(value, low, high)
+    mapping: Mapping
+    device: Device
+    segments: Segments
+    key: Tensor | None
+
+    @property
+    def low(self) -> float:
+        return self.device.g_min if self.mapping.lowest is None else self.mapping.lowest
+
+    @property
+    def high(self) -> float:
+        return self.device.g_max if self.mapping.highest is None else self.mapping.highest
+
+    def of(self, value: Tensor, index: int) -> Tensor:
+        """Targets of slice ``index``."""
+        encoding = self.mapping.encoding
+        if self.key is not None:
+            value = (value - self.key[index]).abs()
+        cells = encoding.targets(value, self.low, self.high)
         if encoding.layout is Layout.OFFSET_COLUMN:
-            cells = torch.cat([cells, encoding.targets(torch.zeros_like(value[..., :1]), low, high)], dim=-1)
-        return cells.clamp(max=device.g_max) * wanted
+            reference = encoding.targets(torch.zeros_like(value[..., :1]), self.low, self.high)
+            cells = torch.cat([cells, reference], dim=-1)
+        return cells.clamp(max=self.device.g_max) * self.segments.present
+
+    def parallel(self, folded: Tensor) -> Tensor:
+        """Targets of all slices (slices, signs, segments, rows, columns), each from the code."""
+        return torch.stack([self.of(value, index) for index, value in enumerate(self.mapping.encoding.values(folded))])
+
+
+def _write(
+    folded: Tensor, goals: Tensor | None, targets: _Targets, generator: torch.Generator
+) -> tuple[Written, Tensor]:
+    """Write one die: the cells, and the targets of all slices (slices, signs, segments, rows, columns).
+
+    Without ``goals`` slice follows slice: each encodes what the read-back of those before left over.
+    """
 
     def write(goal: Tensor) -> Written:
-        return write_cells(device, goal, generator, wanted=wanted.expand(goal.shape))
+        return write_cells(targets.device, goal, generator, wanted=targets.segments.present.expand(goal.shape))
 
-    if encoding.order == "parallel":
-        goals = torch.stack([targets(value, index) for index, value in enumerate(encoding.values(folded))])
+    if goals is not None:
         return write(goals), goals
-    return _successive(encoding.prepare(folded), mapping, targets, write, low, high)
-
-
-def _successive(
-    residue: Tensor,
-    mapping: Mapping,
-    targets: Callable[[Tensor, int], Tensor],
-    write: Callable[[Tensor], Written],
-    low: float,
-    high: float,
-) -> tuple[Written, Tensor]:
-    """Slice after slice: each encodes what the read-back of those before left over."""
-    encoding = mapping.encoding
+    encoding = targets.mapping.encoding
+    residue = encoding.prepare(folded)
     signs = residue.new_tensor(encoding.layout.signs)
-    goals, parts = [], []
+    asked, parts = [], []
     for index, significance in enumerate(encoding.significance):
-        goals.append(targets(encoding.digit(residue, index), index))
-        parts.append(write(goals[-1]))
+        asked.append(targets.of(encoding.digit(residue, index), index))
+        parts.append(write(asked[-1]))
         line = torch.einsum("p,psrc->src", signs, parts[-1].read_back)
         if encoding.layout is Layout.OFFSET_COLUMN:
             line = line[..., :-1] - line[..., -1:]
-        value = (line - encoding.pedestal(low, high)) / encoding.unit(low, high)
+        value = (line - encoding.pedestal(targets.low, targets.high)) / encoding.unit(targets.low, targets.high)
         residue = residue - significance * value
     cells = Cells(*(torch.stack(leaves) for leaves in zip(*(part.cells for part in parts), strict=True)))
     read_back, failed = torch.stack([p.read_back for p in parts]), torch.stack([p.failed for p in parts])
-    return Written(cells, read_back, failed), torch.stack(goals)
+    return Written(cells, read_back, failed), torch.stack(asked)
 
 
 def _bias_share(bias: Tensor | None, limit: float | Tensor | None, scale: Tensor) -> Tensor | None:

@@ -56,6 +56,20 @@ class Wires(Description):
         """True if lines have no resistance (access transistors may)."""
         return self.row == 0
 
+    @property
+    def absent(self) -> bool:
+        """True if neither lines nor transistors have any resistance."""
+        return self.ideal and self.access == 0
+
+    @property
+    def backward(self) -> Self:
+        """The wires seen by someone who drives the columns at their sensed ends and senses the rows at their driven
+        ends: columns then count from the row's far end. Raises ConfigurationError where rows have two driven ends."""
+        if self.rows_from == "both":
+            rule = "must be left where an array is driven from both sides"
+            raise ConfigurationError(message("wires.rows_from", rule, self.rows_from, "Drive rows from the left."))
+        return self.replace(row=self.column, column=self.row, driver=self.sense, sense=self.driver, columns_to="top")
+
     @classmethod
     def of_node(cls, node: str | float, *, width: float = 4.0, height: float = 12.0, **more: Any) -> Self:
         """Wires of a technology node whose cells are ``width`` x ``height`` F, along the row and along the column.

@@ -220,6 +220,27 @@ class PulseHistogram(Plot):
     references: dict[str, float] = Field(default_factory=dict)
 
 
+class Panel(Description):
+    """One map of an array: ``values[row][column]``, row 0 on top."""
+
+    title: str
+    values: Annotated[tuple[Gappy, ...], BeforeValidator(plain), Field(min_length=1)]
+
+
+class ArrayMaps(Plot):
+    """Maps of one array side by side, each with its own scale."""
+
+    kind: Literal["array_maps"] = "array_maps"
+    panels: Annotated[tuple[Panel, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        for panel in self.panels:
+            for row in panel.values:
+                _check_length(f"a row of '{panel.title}'", row, len(panel.values[0]), "columns")
+        return self
+
+
 class Rectangle(Description):
     """A part of a core that holds (a part of) a layer; stops are exclusive."""
 

@@ -186,6 +186,7 @@ def _restore_layer(layer: OnChip, name: str, entry: dict[str, Any], tensors: dic
             state.mapping, chip.device, streams, segments, cells, tensors[f"{start}/scale"],
             tensors.get(f"{start}/targets"), name=full, bias_level=tensors.get(f"{start}/bias_level"),
             calibration=calibration, elapsed=held["elapsed"], extrapolate=held["extrapolate"],
+            wires=chip.wires,
         )  # fmt: skip
     if entry["parts"]:
         state.fingerprint = Fingerprint(layer.watched())

@@ -6,13 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from rich.progress import track
 from torch import Tensor, nn
 
-from ohmloom.chips import Cost, StoredMatrix, install, store
+from ohmloom.chips import Chip, Correction, Cost, StoredMatrix, install, store
 from ohmloom.chips import cost as price
 from ohmloom.devices import ProgrammingReport, programming_report
 from ohmloom.errors import (
@@ -80,12 +79,14 @@ def program(
     seed: int = 0,
     dies: int = 1,
     layers: Sequence[str] | None = None,
+    correction: Correction | None = None,
     progress: bool = False,
 ) -> ProgramReport:
     """Write all converted layers, or those named, into fresh cells of ``dies`` dies, and set the mode `Programmed`.
 
     Batch norms are folded in. Until every layer is written nothing changes, so an interrupt leaves the hardware as it
-    was. Layers that are not named keep their cells, ages and calibration, and the selected die stays.
+    was. Layers that are not named keep their cells, ages and calibration, and the selected die stays. A ``correction``
+    writes other targets, such as those of :class:`ohmloom.codesign.ThroughWires`.
 
     Raises UnknownNameError, ConfigurationError, PlacementError.
     """
@@ -102,7 +103,7 @@ def program(
     written: dict[str, dict[str, StoredMatrix]] = {}
     kept_bias: dict[str, set[str]] = {}
     for name in track(chosen, "programming", disable=not progress, transient=True):
-        written[name], kept_bias[name] = _write_layer(own[name], name, state.chip.device, Streams(seed), dies)
+        written[name], kept_bias[name] = _write_layer(own[name], name, state.chip, Streams(seed), dies, correction)
     merged = {name: written.get(name, layer.on_chip.matrices) for name, layer in own.items()}
     installation = install(state.chip, _named(merged))
     for name, matrices in written.items():
@@ -223,7 +224,7 @@ def cost(ledger: Ledger, hardware: nn.Module) -> Cost:
 
 
 def _write_layer(
-    layer: OnChip, name: str, device: Any, streams: Streams, dies: int
+    layer: OnChip, name: str, chip: Chip, streams: Streams, dies: int, correction: Correction | None
 ) -> tuple[dict[str, StoredMatrix], set[str]]:
     with torch.no_grad():
         parts = layer.parts()
@@ -237,8 +238,8 @@ def _write_layer(
         held = None if limit is None else limit.detach().clone()  # a learned clip may move on
         weight = weight.to(torch.promote_types(weight.dtype, torch.float32))  # cells are held in no less
         stored[part] = store(
-            weight, layer.on_chip.mapping, device, streams.child(full), dies=dies, bias=bias if rows else None,
-            limit=held, name=full,
+            weight, layer.on_chip.mapping, chip.device, streams.child(full), dies=dies, bias=bias if rows else None,
+            limit=held, wires=chip.wires, correction=correction, name=full,
         )  # fmt: skip
         bias_in_rows |= {part} if rows else set()
     return stored, bias_in_rows

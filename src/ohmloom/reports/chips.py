@@ -63,6 +63,33 @@ def floor_plan(cores: int, core_rows: int, core_columns: int, rectangles: Sequen
     return figure
 
 
+class Mapped(Protocol):
+    """One map of an array."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def values(self) -> Sequence[Sequence[float | None]]: ...
+
+
+@style.styled
+def array_maps(panels: Sequence[Mapped]) -> Figure:
+    """Maps of one array side by side; rows are driven from the left, columns sensed at the bottom."""
+    figure = Figure(figsize=(style.WIDE, 0.6 + style.WIDE / max(len(panels), 2) * 0.8), layout="constrained")
+    for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+        values = np.array([[np.nan if v is None else v for v in row] for row in panel.values], dtype=float)
+        image = axes.imshow(values, cmap=style.SEQUENCE, interpolation="nearest")
+        axes.set_title(panel.title, loc="left", fontsize=9, pad=4)
+        axes.grid(visible=False)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_xlabel("columns, sensed below")
+        axes.set_ylabel("rows, driven from the left")
+        bar = figure.colorbar(image, ax=axes, pad=0.02, aspect=26)
+        bar.outline.set_visible(False)  # type: ignore[operator]
+    return figure
+
+
 @style.styled
 def level_histograms(
     ages: Sequence[str],

@@ -22,8 +22,9 @@ DRAW: dict[str, Callable[..., Figure]] = {
     "pulse_histogram": chips.pulse_histogram,
     "cost_bars": chips.cost_bars,
     "floor_plan": chips.floor_plan,
+    "array_maps": chips.array_maps,
 }
-WIDE = {"floor_plan", "level_histograms"}  # these take the full width of the page
+WIDE = {"array_maps", "floor_plan", "level_histograms"}  # these take the full width of the page
 
 
 def draw(plot: Plot) -> str:

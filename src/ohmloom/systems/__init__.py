@@ -80,3 +80,4 @@ register(
 register(
     "neurram-energy", "NeuRRAM: energy and speed at each precision", "ohmloom.systems.neurram.energy:NeurramEnergy"
 )
+register("wires", "Wires: what IR drop costs, and programming through it", "ohmloom.systems.wires.wires:WiresSystem")

@@ -1,0 +1,5 @@
+"""Floor 5, co-design: algorithms that adapt a network, or what is written into cells, to its chip."""
+
+from ohmloom.codesign.wires import ThroughWires, WiredWeights
+
+__all__ = ["ThroughWires", "WiredWeights"]

@@ -1,0 +1,1 @@
+"""System `wires`: what the resistance of wires costs, and what programming through it wins back."""
