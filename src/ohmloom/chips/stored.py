@@ -242,13 +242,17 @@ class StoredMatrix:
 
     def sensing(self, generator: torch.Generator | None = None, dies: slice = ALL) -> Sensing:
         """The compiled read-out. With a generator, noise slower than one call is drawn now and held for the call."""
-        if "sensing" not in self._cache:
-            self._cache["sensing"] = compile_matrix(self)
-        compiled: tuple[Sensing, Tensor | None] = self._cache["sensing"]  # type: ignore[assignment]
-        sensing, common = compiled
-        if dies != ALL:
-            sensing, common = select_dies(sensing, dies), None if common is None else common[dies]
+        sensing, common = self._compiled(dies)
         return sensing if common is None or generator is None else hold(sensing, common, generator)
+
+    def _compiled(self, dies: slice) -> tuple[Sensing, Tensor | None]:
+        name = f"sensing {dies}"
+        if name not in self._cache:
+            sensing, common = compile_matrix(self) if dies == ALL else self._compiled(ALL)
+            if dies != ALL:
+                sensing, common = select_dies(sensing, dies), None if common is None else common[dies]
+            self._cache[name] = sensing, common
+        return self._cache[name]  # type: ignore[return-value]
 
     def range_for(self, sensing: Sensing, significance: Tensor, dies: slice) -> Tensor:
         """The converter's range: calibrated, or one that never clips.

@@ -9,7 +9,6 @@ where no phases are added and no noise is drawn, else to rounding, from the same
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -46,7 +45,7 @@ def drive(x: Tensor, limit: Tensor, lowest: float, steps: float, unit: float) ->
 
     levels, vectors = torch.empty_like(x), (-1, x.shape[-1])
     constants = (np.float32(number) for number in (lowest, steps, unit))
-    clipped = loop(_array(x).reshape(vectors), _array(limit).reshape(-1), *constants, _array(levels).reshape(vectors))
+    clipped = loop(x.numpy().reshape(vectors), limit.numpy().reshape(-1), *constants, levels.numpy().reshape(vectors))
     return levels, int(clipped)
 
 
@@ -61,37 +60,29 @@ def convert(
     from ohmloom.crossbars.conversion_loop import convert as loop
 
     (mean, power, pull), noise = reads.sums, reads.noise(generator)
-    phases, *groups, batch, columns = mean.shape
-    each = (len(reads.added.weights) if reads.added else 1, -1, columns)  # (phases that are added, rows, columns)
-    rows, arrays = each[1:], math.prod(groups)
-
-    def of_columns(value: Tensor | None) -> np.ndarray | None:
-        return None if value is None else _spread(value, (*groups, 1, columns)).reshape(arrays, columns)
-
-    own = torch.zeros(1) if reads.own is None else reads.own
-    weights = (np.ones(1, np.float32),) * 2 if reads.added is None else [_array(part) for part in reads.added]
+    phases, (*arrays, batch, columns) = 1 if reads.added is None else len(mean), mean.shape[1:]
+    each, rows = (phases, -1, columns), (-1, columns)  # a row is a vector on an array
+    alone = np.ones(1, np.float32)
     clipped = loop(
-        _array(mean).reshape(each),
-        None if power is None else _array(power).reshape(rows),
-        None if pull is None else _array(pull).reshape(each),
-        of_columns(reads.column),
-        _spread(own, (*groups, 1, 1)).reshape(-1),
-        None if noise is None else _array(noise).reshape(rows),
-        *weights,
-        of_columns(None if errors is None else errors.gain),
-        of_columns(None if errors is None else errors.offset),
-        _spread(full_range / steps, (*groups, 1, 1)).reshape(-1),
+        mean.numpy().reshape(each),
+        None if power is None else power.numpy().reshape(rows),
+        None if pull is None else pull.numpy().reshape(each),
+        None if reads.column is None else _spread(reads.column, (*arrays, 1, columns)).reshape(rows),
+        _spread(0.0 if reads.own is None else reads.own, (*arrays, 1, 1)).reshape(-1),
+        None if noise is None else noise.numpy().reshape(rows),
+        *((alone, alone) if reads.added is None else (reads.added.weights.numpy(), reads.added.reads.numpy())),
+        None if errors is None else _spread(errors.gain, (*arrays, 1, columns)).reshape(rows),
+        None if errors is None else _spread(errors.offset, (*arrays, 1, columns)).reshape(rows),
+        _spread(full_range, (*arrays, 1, 1)).reshape(-1) / np.float32(steps),
         np.float32(steps),
         ties == "away",
         batch,
     )
-    return mean[:1] if reads.added else mean, int(clipped)
+    return mean if reads.added is None else mean[:1], int(clipped)
 
 
-def _array(value: Tensor) -> np.ndarray:
-    return value.detach().numpy()
-
-
-def _spread(value: Tensor, shape: tuple[int, ...]) -> np.ndarray:
+def _spread(value: Tensor | float, shape: tuple[int, ...]) -> np.ndarray:
     """A few numbers, repeated for every array."""
-    return np.ascontiguousarray(np.broadcast_to(value.detach().to(torch.float32).numpy(), shape))
+    spread = np.empty(shape, np.float32)
+    spread[...] = value.numpy() if isinstance(value, Tensor) else value
+    return spread

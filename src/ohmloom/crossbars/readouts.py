@@ -287,11 +287,10 @@ def _read_saturating(
 ) -> tuple[Tensor, Tensor]:
     """The same where the amplifiers of each column and phase saturate: at the mean of the phase's unit reads."""
     front, transfer, analogue = sensing.readout.front_end, sensing.transfer, sensing.readout.phase_sum == "analogue"
-    sums = transfer.sums(levels, levels.square())
-    repeats = 1 / (significance.abs() if analogue else torch.ones_like(significance)).view(-1, 1, 1, 1, 1, 1)
-    power = None if sums.power is None else sums.power * repeats
-    own = front.noise**2 * repeats if front.noise > 0 else None
-    noisy = Reads(sums._replace(power=power), own=own).draw(generator)
+    mean, variance = Reads(transfer.sums(levels, levels.square()), transfer.column).moments()
+    repeats = (significance.abs() if analogue else torch.ones_like(significance)).view(-1, 1, 1, 1, 1, 1)
+    own = front.noise**2 / repeats if front.noise > 0 else None
+    noisy = Reads(Sums(mean, None if variance is None else variance / repeats), own=own).draw(generator)
     inside, saturated = clip(noisy, -limit, limit)
     if analogue:
         inside = add_phases(significance, inside)

@@ -34,7 +34,7 @@ class Reads(NamedTuple):
     sums: Sums
     column: Tensor | None = None  # (dies, segments, channels, 1, columns): variance per square of the mean
     added: Added | None = None  # None where every phase is converted on its own
-    own: Tensor | None = None  # (channels, 1, 1): variance that the front ends add
+    own: Tensor | None = None  # variance that the front ends add: (channels, 1, 1), or for each phase
 
     @property
     def shape(self) -> torch.Size:

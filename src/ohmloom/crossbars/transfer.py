@@ -36,7 +36,8 @@ class Transfer(NamedTuple):
 
 def through(levels: Tensor, lines: Tensor) -> Tensor:
     """Levels through lines; one array alone is one plain product, which is faster."""
-    if lines.shape[:3].numel() == 1 and levels.shape[1:3].numel() == 1:
-        value = levels.flatten(0, 3) @ lines[0, 0, 0]
-        return value.view(levels.shape[0], 1, 1, 1, levels.shape[3], lines.shape[-1])
+    phases, *arrays, batch, rows = levels.shape
+    *channels, _, columns = lines.shape
+    if all(size == 1 for size in (*arrays, *channels)):
+        return (levels.reshape(-1, rows) @ lines.view(rows, columns)).view(phases, 1, 1, 1, batch, columns)
     return levels.unsqueeze(3) @ lines
