@@ -10,6 +10,7 @@ Any code may *encode*; decoding is linear, which is what lets a crossbar compute
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cache
 from typing import Literal, NamedTuple
 
 import torch
@@ -88,9 +89,9 @@ class Drive(Part, ABC):
         """Levels of ``x`` (..., inputs) with their significance and scale; ``limit`` as in :meth:`coded`."""
         coded = self.coded(x, limit)
         levels = self.levels(coded.code)
-        return Driven(
-            levels, levels.new_tensor(self.significance), coded.scale / self.code_weight, coded.offset, coded.clipped
-        )
+        significance = _significance(self.significance, levels.dtype, levels.device)
+        scale = coded.scale if self.code_weight == 1.0 else coded.scale / self.code_weight
+        return Driven(levels, significance, scale, coded.offset, coded.clipped)
 
     @property
     def signed(self) -> bool:
@@ -101,6 +102,11 @@ class Drive(Part, ABC):
     def lines_rest(self) -> bool:
         """True if a zero input leaves its row at rest in every phase."""
         return True
+
+
+@cache
+def _significance(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 def _fractions(x: Tensor, limit: Tensor | float | None, lowest: float) -> tuple[Tensor, Tensor | float, Tensor]:

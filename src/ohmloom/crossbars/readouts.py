@@ -238,7 +238,8 @@ def sense(
         value = add_phases(significance, value)
     counted = converted.steps
     steps = None if counted is None else lambda: counted().sum((0, 2, 3, 4, 5))
-    return Sensed(_sum_digital(sensing, value.squeeze(0)), saturated, converted.clipped, steps)
+    value = _sum_digital(sensing, value.squeeze(0), in_place=steps is None)
+    return Sensed(value, saturated, converted.clipped, steps)
 
 
 def _converted(
@@ -253,10 +254,10 @@ def _converted(
     return Converted(value, clipped, converter.counter(value, full_range))
 
 
-def _sum_digital(sensing: Sensing, value: Tensor) -> Tensor:
+def _sum_digital(sensing: Sensing, value: Tensor, *, in_place: bool) -> Tensor:
     """Normalise and add the channels that were converted apart: (dies, segments, batch, columns)."""
     if sensing.gain is not None and sensing.readout.scalable:
-        value = value * sensing.gain
+        value = value.mul_(sensing.gain) if in_place else value * sensing.gain
     if len(sensing.weights) == 1:
         return value.squeeze(2)  # its weight is 1
     return torch.einsum("q,dsqbc->dsbc", sensing.weights, value)
@@ -271,7 +272,7 @@ def _read_lines(
         return Reads(Sums(value)), saturated
     # Everything up to the converter is linear and normal: add first, draw once.
     transfer, own, added = sensing.transfer, sensing.own_noise, None
-    square = levels if transfer.variance is None else levels.square()
+    square = levels if transfer.variance is None else levels * levels
     if sensing.readout.phase_sum == "analogue" and (len(significance) > 1 or float(significance) != 1.0):
         added = Added(significance, significance.abs())  # a phase read n times has n times the variance of one read
         own = None if own is None else own * added.reads.sum()
