@@ -295,7 +295,7 @@ def test_default_range_is_reached() -> None:
     x = matrix.effective()[0].sign()
     driven, levels = matrix.drive(x.unsqueeze(0))
     seen: list[Tensor] = []
-    quiet = matrix.sensing()._replace(lines=matrix.sensing().lines._replace(variance=None))
+    quiet = matrix.sensing()._replace(transfer=matrix.sensing().transfer._replace(variance=None))
     limit = default_range(quiet, driven.significance)
     sense(quiet, levels, driven.significance, limit, None, seen.append)
     assert float(seen[0].abs().max()) == pytest.approx(float(limit.max()), rel=1e-12)

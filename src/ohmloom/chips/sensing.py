@@ -19,6 +19,7 @@ from ohmloom.crossbars import (
     standard_normal,
 )
 from ohmloom.crossbars.converters import ColumnErrors
+from ohmloom.crossbars.transfer import Transfer
 
 if TYPE_CHECKING:
     from ohmloom.chips.stored import StoredMatrix
@@ -69,10 +70,11 @@ def select_dies(sensing: Sensing, dies: slice) -> Sensing:
         return value if value is None or value.shape[0] == 1 else value[dies]
 
     lines = Lines(*(pick(leaf) for leaf in sensing.lines))  # type: ignore[arg-type]
+    transfer = Transfer(*(pick(leaf) for leaf in sensing.transfer))  # type: ignore[arg-type]
     errors = sensing.errors
     if errors is not None:
         errors = ColumnErrors(errors.gain[dies], errors.offset[dies])
-    return sensing._replace(lines=lines, gain=pick(sensing.gain), errors=errors, largest=pick(sensing.largest))
+    return sensing._replace(lines=lines, transfer=transfer, gain=pick(sensing.gain), errors=errors, largest=pick(sensing.largest))
 
 
 def column_errors(matrix: StoredMatrix) -> ColumnErrors | None:
@@ -105,11 +107,8 @@ def held_matrix(matrix: StoredMatrix) -> Tensor:
     """The same with its bias rows, as an analogue read-out sees it: (dies, segments, rows, columns)."""
     encoding, scale = matrix.mapping.encoding, matrix.scale
     sensing = matrix.sensing()
-    rows = matrix.segments.rows
-    ones = torch.eye(rows, dtype=scale.dtype, device=scale.device).expand(1, 1, matrix.segments.count, -1, -1)
-    value = sensing.readout.front_end.mean(ones, sensing.lines).squeeze(0)
-    value = value if sensing.gain is None else value * sensing.gain
-    value = torch.einsum("q,dsqbc->dsbc", sensing.channel_weights, value)
+    value = sensing.transfer.mean if sensing.gain is None else sensing.transfer.mean * sensing.gain
+    value = torch.einsum("q,dsqrc->dsrc", sensing.channel_weights, value)
     if encoding.layout is Layout.OFFSET_COLUMN:
         value = value[..., :-1] - value[..., -1:]
     value = value - sum(encoding.significance) * encoding.pedestal(matrix.low, matrix.high) / matrix.unit

@@ -214,6 +214,7 @@ class StoredMatrix:
         self._check(x, dies)
         x = x if x.dim() == 3 else x.unsqueeze(0)
         generator = generator or self._read_stream(x.device, dies)
+        dies = ALL if len(range(self.dies)[dies]) == self.dies else dies
         compute = logic_product if isinstance(self.mapping.readout, LogicReadout) else _analogue_product
         with torch.no_grad():
             exact = compute(self, x.detach(), generator, dies)
@@ -245,21 +246,28 @@ class StoredMatrix:
             assert self.bias_level is not None
             x = torch.cat([x, self.bias_level.to(x).expand(*x.shape[:-1], 1)], dim=-1)
         driven = self.mapping.drive.encode(x, self.calibration.limit)
-        spread = self.segments.spread(driven.levels)  # (phases, dies, batch, segments, rows)
-        driven, levels = driven._replace(levels=spread.flatten(-2)), spread.transpose(2, 3)
+        if self.segments.count == 1 and self.segments.bias_rows == 0:
+            levels = driven.levels.unsqueeze(2)
+        else:
+            spread = self.segments.spread(driven.levels)  # (phases, dies, batch, segments, rows)
+            driven, levels = driven._replace(levels=spread.flatten(-2)), spread.transpose(2, 3)
         if not self.device.conduction.ohmic:
             levels = self.device.conduction.effective_voltage(levels * self.mapping.voltage) / self.mapping.voltage
         return driven, levels
 
     def sensing(self, generator: torch.Generator | None = None, dies: slice = ALL) -> Sensing:
         """The compiled read-out. With a generator, noise slower than one call is drawn now and held for the call."""
-        if "sensing" not in self._cache:
-            self._cache["sensing"] = compile_matrix(self)
-        compiled: tuple[Sensing, Tensor | None] = self._cache["sensing"]  # type: ignore[assignment]
-        sensing, common = compiled
-        if dies != ALL:
-            sensing, common = select_dies(sensing, dies), None if common is None else common[dies]
+        sensing, common = self._compiled(dies)
         return sensing if common is None or generator is None else hold(sensing, common, generator)
+
+    def _compiled(self, dies: slice) -> tuple[Sensing, Tensor | None]:
+        name = f"sensing {dies}"
+        if name not in self._cache:
+            sensing, common = compile_matrix(self) if dies == ALL else self._compiled(ALL)
+            if dies != ALL:
+                sensing, common = select_dies(sensing, dies), None if common is None else common[dies]
+            self._cache[name] = sensing, common
+        return self._cache[name]  # type: ignore[return-value]
 
     def range_for(self, sensing: Sensing, significance: Tensor, dies: slice) -> Tensor:
         """The converter's range: calibrated, or one that never clips.
@@ -269,7 +277,8 @@ class StoredMatrix:
         chosen, readout = self.calibration.full_range, self.mapping.readout
         if chosen is None or not isinstance(readout, AnalogueReadout):
             return default_range(sensing, significance)
-        return chosen[dies] * (sensing.readout.converter.steps / readout.converter.steps)
+        chosen, share = chosen[dies], sensing.readout.converter.steps / readout.converter.steps
+        return chosen if share == 1.0 else chosen * share
 
     def without_pedestal(self, value: Tensor, levels: Tensor, significance: Tensor) -> Tensor:
         """Partial sums (dies, segments, batch, columns) without what single cells add to every column alike."""
@@ -312,7 +321,7 @@ class StoredMatrix:
         ):
             rule = f"must be (batch, {self.segments.inputs}) or ({selected}, batch, {self.segments.inputs})"
             raise ShapeError(message(f"{self.name}.x", rule, tuple(x.shape), "Reshape the input."))
-        if not math.isfinite(float(x.detach().sum())) and not bool(torch.isfinite(x).all()):
+        if not math.isfinite(x.detach().sum().item()) and not bool(torch.isfinite(x).all()):
             raise NotFiniteError(message(f"{self.name}.x", "must be finite", "NaN or inf", "Find where it arises."))
 
 
@@ -321,8 +330,9 @@ def _analogue_product(matrix: StoredMatrix, x: Tensor, generator: torch.Generato
     phases, rows = len(matrix.mapping.drive.significance), matrix.segments.count * matrix.segments.rows
     vectors = max(BLOCK // (phases * rows * x.shape[0]), 64)
     sensing = matrix.sensing(generator, dies)
-    parts = [_block_product(matrix, part, sensing, generator, dies) for part in x.split(vectors, dim=1)]
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+    if x.shape[1] <= vectors:
+        return _block_product(matrix, x, sensing, generator, dies)
+    return torch.cat([_block_product(matrix, part, sensing, generator, dies) for part in x.split(vectors, 1)], dim=1)
 
 
 def _block_product(
@@ -358,14 +368,14 @@ def partial_sums(
     for phases, readout in sensing.readout.groups(len(driven.significance)):
         part = sensing._replace(readout=readout)
         weight = abs(matrix.mapping.drive.significance[phases][0])  # a group's first phase is worth one read
-        significance = driven.significance[phases]
+        group, significance = (levels, driven.significance) if phases == ALL else (levels[phases], driven.significance[phases])
         significance = significance if weight == 1.0 else significance / weight
-        read = sense(part, levels[phases], significance, matrix.range_for(part, significance, dies), generator, probe)
+        read = sense(part, group, significance, matrix.range_for(part, significance, dies), generator, probe)
         _count_clips(matrix.clips, 0, read.saturated, read.clipped if matrix.calibration.full_range is not None else 0)
         if open_ledgers():
             chosen = range(matrix.dies)[dies]
             steps = None if read.steps is None else read.steps()
-            record_product(matrix, levels[phases], significance, part, chosen, steps, total is None)
+            record_product(matrix, group, significance, part, chosen, steps, total is None)
         value = read.value * weight if readout.linear and weight != 1.0 else read.value
         total = value if total is None else total + value
     assert total is not None

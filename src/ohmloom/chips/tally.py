@@ -40,7 +40,7 @@ def record_product(
     converted = segments.count * channels * (segments.outputs + reference * parts) * conversions * batch
     driven = torch.count_nonzero(levels.transpose(0, 1).flatten(1), dim=1).tolist()
     joule = matrix.unit * matrix.mapping.voltage**2 * readout.integration
-    energy = (readout.front_end.cell_energy(levels, reads, sensing.lines).sum(1) * joule).tolist()
+    energy = (sensing.cell_energy(levels, reads).sum(1) * joule).tolist()
     bits, input_bits = readout.output_bits or 0, matrix.mapping.drive.input_bits if first else 0
     scaled = sensing.gain is not None or matrix.calibration.slope is not None
     same = {

@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ohmloom.crossbars.clipping import clip
+from ohmloom.crossbars.conversion import Ties
 from ohmloom.crossbars.random_bits import neuron_bits
 from ohmloom.descriptions import Part
 
@@ -76,6 +77,15 @@ class Converter(Part, ABC):
         gain = 1 + self.gain_spread * torch.randn(columns, generator=generator)
         return ColumnErrors(gain, self.offset_spread * torch.randn(columns, generator=generator))
 
+    @property
+    def ties(self) -> Ties | None:
+        """How a code is rounded, where it is the nearest of -steps … steps; None where it is made otherwise."""
+        return None
+
+    def counter(self, value: Tensor, full_range: Tensor) -> Callable[[], Tensor] | None:
+        """Counting steps of each of the codes that stand for ``value``; None for converters that do not count."""
+        return None
+
     def sense(
         self, value: Tensor, full_range: Tensor, errors: ColumnErrors | None, generator: torch.Generator | None
     ) -> Converted:
@@ -123,6 +133,10 @@ class Uniform(Converter):
     def steps(self) -> float:
         return float(2 ** (self.bits - 1) - 1)
 
+    @property
+    def ties(self) -> Ties | None:
+        return None if self.nonlinearity else "even"
+
     def convert(self, value: Tensor, full_range: Tensor, generator: torch.Generator | None) -> Converted:
         step = full_range / self.steps
         code = value.div_(step)
@@ -161,6 +175,13 @@ class ChargeDecrement(Converter):
     @property
     def linear(self) -> bool:
         return self.activation == "linear"
+
+    @property
+    def ties(self) -> Ties | None:
+        return "away" if self.linear else None
+
+    def counter(self, value: Tensor, full_range: Tensor) -> Callable[[], Tensor]:
+        return lambda: self.counted((value / (full_range / self.steps)).abs().round_())
 
     @property
     def scalable(self) -> bool:

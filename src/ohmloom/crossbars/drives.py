@@ -10,12 +10,14 @@ Any code may *encode*; decoding is linear, which is what lets a crossbar compute
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cache
 from typing import Literal, NamedTuple
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from ohmloom.crossbars import conversion
 from ohmloom.crossbars.clipping import clip
 from ohmloom.descriptions import Part
 from ohmloom.errors import NotFiniteError, message
@@ -87,9 +89,9 @@ class Drive(Part, ABC):
         """Levels of ``x`` (..., inputs) with their significance and scale; ``limit`` as in :meth:`coded`."""
         coded = self.coded(x, limit)
         levels = self.levels(coded.code)
-        return Driven(
-            levels, levels.new_tensor(self.significance), coded.scale / self.code_weight, coded.offset, coded.clipped
-        )
+        significance = _significance(self.significance, levels.dtype, levels.device)
+        scale = coded.scale if self.code_weight == 1.0 else coded.scale / self.code_weight
+        return Driven(levels, significance, scale, coded.offset, coded.clipped)
 
     @property
     def signed(self) -> bool:
@@ -102,16 +104,34 @@ class Drive(Part, ABC):
         return True
 
 
-def _limited(x: Tensor, limit: Tensor | float | None, lowest: float) -> tuple[Tensor, Tensor | float, Tensor | int]:
+@cache
+def _significance(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=dtype, device=device)
+
+
+def _fractions(x: Tensor, limit: Tensor | float | None, lowest: float) -> tuple[Tensor, Tensor | float, Tensor]:
     """x / limit clipped to [lowest, 1], the limit, and how many were clipped."""
-    if limit is None:
-        limit = (
-            x.abs().amax(-1, keepdim=True).clamp_(min=torch.finfo(x.dtype).tiny)
-        )  # a vector of zeros has a scale too
-        if lowest < 0:
-            return x / limit, limit, 0
+    limit = _own_limit(x) if limit is None else limit
     inside, clipped = clip(x / limit, lowest, 1.0)
     return inside, limit, clipped
+
+
+def _rounded(
+    x: Tensor, limit: Tensor | float | None, lowest: float, steps: int, unit: float
+) -> tuple[Tensor, Tensor | float, Tensor | int]:
+    """The same in ``steps`` steps of size ``unit`` to either side of zero."""
+    limit = _own_limit(x) if limit is None else limit
+    each = torch.as_tensor(limit, dtype=x.dtype, device=x.device)
+    if conversion.suits(x) and (each.numel() == 1 or each.shape == (*x.shape[:-1], 1)):
+        code, clipped = conversion.drive(x, each, lowest, steps, unit)
+        return code, limit, clipped
+    fraction, limit, clipped = _fractions(x, limit, lowest)
+    return fraction.mul_(steps).round_().mul_(unit), limit, clipped
+
+
+def _own_limit(x: Tensor) -> Tensor:
+    """The largest magnitude of each vector, (..., 1); a vector of zeros has one too."""
+    return x.abs().amax(-1, keepdim=True).clamp_(min=torch.finfo(x.dtype).tiny)
 
 
 def _bits(code: Tensor, count: int) -> Tensor:
@@ -150,10 +170,12 @@ class Amplitude(Drive):
         return self.negative
 
     def coded(self, x: Tensor, limit: Tensor | float | None = None) -> Coded:
-        fraction, limit, clipped = _limited(x, limit, -1.0 if self.negative else 0.0)
-        if self.bits is not None:
+        lowest = -1.0 if self.negative else 0.0
+        if self.bits is None:
+            fraction, limit, clipped = _fractions(x, limit, lowest)
+        else:
             steps = max(2 ** (self.bits - self.negative) - 1, 1)
-            fraction = fraction.mul_(steps).round_().mul_(1 / steps)
+            fraction, limit, clipped = _rounded(x, limit, lowest, steps, 1 / steps)
         return Coded(fraction, limit, None, clipped)
 
     def levels(self, code: Tensor) -> Tensor:
@@ -214,8 +236,8 @@ class BitSerial(Drive):
     def coded(self, x: Tensor, limit: Tensor | float | None = None) -> Coded:
         steps = 2**self.magnitude_bits - 1
         lowest = {"signed": -1.0, "twos-complement": -(steps + 1) / steps}.get(self.code, 0.0)
-        fraction, limit, clipped = _limited(x, limit, lowest)
-        return Coded((fraction * steps).round_(), limit / steps, None, clipped)
+        code, limit, clipped = _rounded(x, limit, lowest, steps, 1.0)
+        return Coded(code, limit / steps, None, clipped)
 
     def levels(self, code: Tensor) -> Tensor:
         if self.code == "signed":

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ohmloom.crossbars.lines import Lines
+from ohmloom.crossbars.transfer import Transfer, through
 from ohmloom.descriptions import Part
 from ohmloom.quantities import Amperes
 
@@ -23,14 +24,8 @@ class FrontEnd(Part, ABC):
     """Abstract: senses lines."""
 
     @abstractmethod
-    def mean(self, levels: Tensor, lines: Lines) -> Tensor:
-        """The noiseless read of ``levels`` (phases, dies, segments, batch, rows): (phases, dies, segments, channels,
-        batch, columns)."""
-
-    @abstractmethod
-    def variance(self, levels: Tensor, square: Tensor, mean: Tensor, lines: Lines) -> Tensor:
-        """The variance of one such read from the cells' read noise. ``square`` is levels², or, where phases are
-        merged, their sum weighted by what each adds to the noise."""
+    def transfer(self, lines: Lines) -> Transfer:
+        """What a read makes of levels: the mean, and the variance that the cells' read noise causes."""
 
     @abstractmethod
     def gain(self, lines: Lines) -> Tensor | None:
@@ -41,8 +36,11 @@ class FrontEnd(Part, ABC):
         """The largest noiseless |read| of any levels in [-1, 1]: (dies, segments, channels, 1, columns)."""
 
     @abstractmethod
-    def cell_energy(self, levels: Tensor, reads: Tensor, lines: Lines) -> Tensor:
-        """Σ_k reads_k Σ_ij g_ij (V_i - V_j)² of each vector, in (unit conductance) × (read voltage)²: (dies, batch)."""
+    def cell_energy(self, levels: Tensor, reads: Tensor, lines: Lines, transfer: Transfer) -> Tensor:
+        """Σ_k reads_k Σ_ij g_ij (V_i - V_j)² of each vector, in (unit conductance) × (read voltage)²: (dies, batch).
+
+        ``levels`` are (phases, dies, segments, batch, rows).
+        """
 
     @property
     @abstractmethod
@@ -53,27 +51,13 @@ class FrontEnd(Part, ABC):
     noise: float = Field(default=0.0, ge=0)  # rms of one read, in units of a value of 1 at full drive
 
 
-def _through(levels: Tensor, lines: Tensor) -> Tensor:
-    """Levels (phases, dies, segments, batch, rows) through lines (dies, segments, channels, rows, columns):
-    (phases, dies, segments, channels, batch, columns). One array alone is one plain product, which is faster.
-    """
-    if lines.shape[:3].numel() == 1 and levels.shape[1:3].numel() == 1:
-        value = levels.flatten(0, 3) @ lines[0, 0, 0]
-        return value.view(levels.shape[0], 1, 1, 1, levels.shape[3], lines.shape[-1])
-    return levels.unsqueeze(3) @ lines
-
-
 class CurrentSense(FrontEnd):
     """Virtual-ground columns: I_j = Σ_i V_i g_ij; var I_j = Σ_i V_i² var g_ij."""
 
     kind: Literal["current"] = "current"
 
-    def mean(self, levels: Tensor, lines: Lines) -> Tensor:
-        return _through(levels, lines.signed)
-
-    def variance(self, levels: Tensor, square: Tensor, mean: Tensor, lines: Lines) -> Tensor:
-        assert lines.variance is not None
-        return _through(square, lines.variance)
+    def transfer(self, lines: Lines) -> Transfer:
+        return Transfer(lines.signed, lines.variance, None, None)
 
     def gain(self, lines: Lines) -> Tensor | None:
         return None
@@ -81,7 +65,7 @@ class CurrentSense(FrontEnd):
     def bound(self, lines: Lines) -> Tensor:
         return lines.signed.abs().sum(-2, keepdim=True)
 
-    def cell_energy(self, levels: Tensor, reads: Tensor, lines: Lines) -> Tensor:
+    def cell_energy(self, levels: Tensor, reads: Tensor, lines: Lines, transfer: Transfer) -> Tensor:
         return torch.einsum("k,kdsbr,dsr->db", reads, levels.square(), lines.row_total)
 
     @property
@@ -104,15 +88,10 @@ class VoltageSense(FrontEnd):
             raise ValueError(f"{rule}, got saturation {self.saturation} A. Leave it out.")
         return self
 
-    def mean(self, levels: Tensor, lines: Lines) -> Tensor:
-        return (_through(levels, lines.signed)).div_(_positive(lines.total))
-
-    def variance(self, levels: Tensor, square: Tensor, mean: Tensor, lines: Lines) -> Tensor:
-        assert lines.variance is not None
-        assert lines.signed_variance is not None
-        assert lines.column_variance is not None
-        own = (mean * lines.column_variance).sub_(_through(levels, lines.signed_variance), alpha=2).mul_(mean)
-        return own.add_(_through(square, lines.variance)).div_(_positive(lines.total).square()).clamp_(min=0)
+    def transfer(self, lines: Lines) -> Transfer:
+        share = torch.where(lines.total > 0, 1 / lines.total, 0)  # a column without any conductance senses 0, not NaN
+        noise = (lines.variance, lines.signed_variance, lines.column_variance)
+        return Transfer(lines.signed * share, *(None if part is None else part * share**2 for part in noise))
 
     def gain(self, lines: Lines) -> Tensor | None:
         return lines.total
@@ -120,17 +99,11 @@ class VoltageSense(FrontEnd):
     def bound(self, lines: Lines) -> Tensor:
         return torch.ones_like(lines.total)
 
-    def cell_energy(self, levels: Tensor, reads: Tensor, lines: Lines) -> Tensor:
+    def cell_energy(self, levels: Tensor, reads: Tensor, lines: Lines, transfer: Transfer) -> Tensor:
         driven = torch.einsum("k,kdsbr,dsr->db", reads, levels.square(), lines.row_total)
-        return driven - torch.einsum(
-            "k,kdsqbc,dsqc->db", reads, self.mean(levels, lines).square(), lines.total[..., 0, :]
-        )
+        settled = through(levels, transfer.mean).square_()
+        return driven - torch.einsum("k,kdsqbc,dsqc->db", reads, settled, lines.total[..., 0, :])
 
     @property
     def merges_phases(self) -> bool:
         return False
-
-
-def _positive(total: Tensor) -> Tensor:
-    """A column without any conductance senses 0, not NaN."""
-    return total.clamp(min=torch.finfo(total.dtype).tiny)

@@ -47,7 +47,7 @@ def standard_normal(
     state = torch.randint(2**63 - 1, (4,), dtype=torch.int64, generator=generator).numpy().view(np.uint64)
     drawn = torch.empty(-(-count // 4) * 4)
     fill(drawn.numpy(), interval_means(), OUTER, tail_edge(), state)
-    return drawn[:count].view(tuple(shape))
+    return (drawn if drawn.numel() == count else drawn[:count]).view(tuple(shape))
 
 
 @cache

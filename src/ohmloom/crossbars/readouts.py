@@ -14,12 +14,14 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from ohmloom.crossbars import conversion
 from ohmloom.crossbars.clipping import clip
-from ohmloom.crossbars.converters import ColumnErrors, Converter, NoConverter
+from ohmloom.crossbars.converters import ColumnErrors, Converted, Converter, NoConverter
 from ohmloom.crossbars.encodings import Encoding, Layout
 from ohmloom.crossbars.frontends import CurrentSense, FrontEnd
 from ohmloom.crossbars.lines import Lines, meeting
-from ohmloom.crossbars.normal import standard_normal
+from ohmloom.crossbars.reads import Added, Reads, Sums, add_phases
+from ohmloom.crossbars.transfer import Transfer
 from ohmloom.descriptions import Choice, Part
 from ohmloom.quantities import Seconds
 
@@ -120,6 +122,7 @@ class Sensing(NamedTuple):
     readout: AnalogueReadout
     encoding: Encoding
     lines: Lines
+    transfer: Transfer  # what the front end makes of the lines
     nodes: Tensor | None  # (conversions, channels): analogue sums of channels; None where each channel is converted
     weights: Tensor  # (conversions,): of the codes in w
     gain: Tensor | None  # (dies, segments, channels, 1, columns): known normalisation, applied digitally
@@ -141,7 +144,12 @@ class Sensing(NamedTuple):
             change = change.joined(meeting(self.encoding, change.signed)[0])
         old = self.lines
         signed, total = change.signed.add_(old.signed), change.total.add_(old.total)
-        return self._replace(lines=old._replace(signed=signed, total=total, row_total=old.row_total + change.row_total))
+        lines = old._replace(signed=signed, total=total, row_total=old.row_total + change.row_total)
+        return self._replace(lines=lines, transfer=self.readout.front_end.transfer(lines))
+
+    def cell_energy(self, levels: Tensor, reads: Tensor) -> Tensor:
+        """What ``reads`` of each phase's levels heat the cells with: see :meth:`FrontEnd.cell_energy`."""
+        return self.readout.front_end.cell_energy(levels, reads, self.lines, self.transfer)
 
     @property
     def channel_weights(self) -> Tensor:
@@ -151,7 +159,7 @@ class Sensing(NamedTuple):
     @property
     def merges_phases(self) -> bool:
         """True if all phases are one product: nothing between them is non-linear, nor is the noise's sum."""
-        noiseless = self.lines.variance is None
+        noiseless = self.transfer.variance is None
         mergeable = noiseless or self.readout.front_end.merges_phases
         return self.readout.phase_sum == "analogue" and self.saturation is None and mergeable
 
@@ -180,8 +188,9 @@ def compile_sensing(
     joined = None if apart else nodes
     largest = _largest(front, encoding, lines, joined) * full_level
     return Sensing(
-        readout, encoding, lines, joined, weights, front.gain(nominal), errors, saturation, own_noise, largest
-    )
+        readout, encoding, lines, front.transfer(lines), joined, weights, front.gain(nominal), errors, saturation,
+        own_noise, largest,
+    )  # fmt: skip
 
 
 def _largest(front: FrontEnd, encoding: Encoding, lines: Lines, nodes: Tensor | None) -> Tensor:
@@ -213,28 +222,42 @@ def sense(
     ``full_range`` is the converter's, broadcastable to (dies, segments, channels, batch, columns). ``probe`` is shown
     what enters the converter (calibration looks there).
     """
-    analogue = sensing.readout.phase_sum == "analogue"
-    value, saturated = _read_lines(sensing, levels, significance, generator)
+    reads, saturated = _read_lines(sensing, levels, significance, generator)
     reference = sensing.encoding.layout is Layout.OFFSET_COLUMN
     if reference and sensing.encoding.pair_sum == "analogue":
-        value, reference = value[..., :-1] - value[..., -1:], False
+        value = reads.draw(generator)
+        reads, reference = Reads(Sums(value[..., :-1] - value[..., -1:])), False
     if probe is not None:
-        probe(value.clone())  # the converter may overwrite it
-    converted = sensing.readout.converter.sense(value, full_range, sensing.errors, generator)
+        reads = Reads(Sums(reads.draw(generator)))
+        probe(reads.sums.mean.clone())  # the converter may overwrite it
+    converted = _converted(sensing, reads, full_range, generator)
     value = converted.value
     if reference:
         value = value[..., :-1] - value[..., -1:]
-    if not analogue and sensing.readout.linear:
-        value = _add_phases(significance, value)
+    if sensing.readout.phase_sum == "digital" and sensing.readout.linear:
+        value = add_phases(significance, value)
     counted = converted.steps
     steps = None if counted is None else lambda: counted().sum((0, 2, 3, 4, 5))
-    return Sensed(_sum_digital(sensing, value.squeeze(0)), saturated, converted.clipped, steps)
+    value = _sum_digital(sensing, value.squeeze(0), in_place=steps is None)
+    return Sensed(value, saturated, converted.clipped, steps)
 
 
-def _sum_digital(sensing: Sensing, value: Tensor) -> Tensor:
+def _converted(
+    sensing: Sensing, reads: Reads, full_range: Tensor, generator: torch.Generator | None
+) -> Converted:
+    """Draw and convert, in one pass where the converter only rounds."""
+    converter, errors = sensing.readout.converter, sensing.errors
+    one_range = full_range.shape[-2:].numel() == 1
+    if converter.ties is None or converter.noise > 0 or not one_range or not conversion.suits(*reads.sums):
+        return converter.sense(reads.draw(generator), full_range, errors, generator)
+    value, clipped = conversion.convert(reads, converter.steps, converter.ties, errors, full_range, generator)
+    return Converted(value, clipped, converter.counter(value, full_range))
+
+
+def _sum_digital(sensing: Sensing, value: Tensor, *, in_place: bool) -> Tensor:
     """Normalise and add the channels that were converted apart: (dies, segments, batch, columns)."""
     if sensing.gain is not None and sensing.readout.scalable:
-        value = value * sensing.gain
+        value = value.mul_(sensing.gain) if in_place else value * sensing.gain
     if len(sensing.weights) == 1:
         return value.squeeze(2)  # its weight is 1
     return torch.einsum("q,dsqbc->dsbc", sensing.weights, value)
@@ -242,66 +265,44 @@ def _sum_digital(sensing: Sensing, value: Tensor) -> Tensor:
 
 def _read_lines(
     sensing: Sensing, levels: Tensor, significance: Tensor, generator: torch.Generator | None
-) -> tuple[Tensor, Tensor | int]:
-    """The analogue side: (phases, dies, segments, conversions, batch, columns), phases and channels that meet before
-    the converter already added; and how many reads saturated."""
+) -> tuple[Reads, Tensor | int]:
+    """The analogue side: what the converters see, and how many reads saturated."""
     if sensing.saturation is not None:
-        return _read_saturating(sensing, levels, significance, sensing.saturation, generator)
-    front, lines, own = sensing.readout.front_end, sensing.lines, sensing.own_noise
-    reads = significance.abs()  # a phase read n times and added has n times the variance of one read
-    if own is not None and sensing.readout.phase_sum == "analogue":
-        own = own * reads.sum()
-    square = levels if lines.variance is None else levels.square()
-    if sensing.merges_phases and len(significance) > 1:
-        if lines.variance is not None:
-            square = _add_phases(reads, square)
-        levels = _add_phases(significance, levels)
-        significance = reads = significance.new_ones(1)
+        value, saturated = _read_saturating(sensing, levels, significance, sensing.saturation, generator)
+        return Reads(Sums(value)), saturated
     # Everything up to the converter is linear and normal: add first, draw once.
-    mean = front.mean(levels, lines)
-    value = _combine(sensing, mean, significance, sensing.nodes)
-    if lines.variance is None:
-        return _with_noise(value, None, own, generator), 0
-    nodes = None if sensing.nodes is None else sensing.nodes.square()
-    variance = _combine(sensing, front.variance(levels, square, mean, lines), reads, nodes)
-    return _with_noise(value, variance, own, generator), 0
+    transfer, own, added = sensing.transfer, sensing.own_noise, None
+    square = levels if transfer.variance is None else levels * levels
+    if sensing.readout.phase_sum == "analogue" and (len(significance) > 1 or float(significance) != 1.0):
+        added = Added(significance, significance.abs())  # a phase read n times has n times the variance of one read
+        own = None if own is None else own * added.reads.sum()
+        square = levels if transfer.variance is None else add_phases(added.reads, square)
+        if sensing.merges_phases:
+            levels, added = add_phases(significance, levels), None
+    reads = Reads(transfer.sums(levels, square), transfer.column, added, own)
+    return (reads if sensing.nodes is None else _met(reads, sensing.nodes)), 0
 
 
 def _read_saturating(
     sensing: Sensing, levels: Tensor, significance: Tensor, limit: float, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
     """The same where the amplifiers of each column and phase saturate: at the mean of the phase's unit reads."""
-    front, lines = sensing.readout.front_end, sensing.lines
-    reads = significance.abs() if sensing.readout.phase_sum == "analogue" else torch.ones_like(significance)
-    reads = reads.view(-1, 1, 1, 1, 1, 1)
-    mean = front.mean(levels, lines)
-    variance = None if lines.variance is None else front.variance(levels, levels.square(), mean, lines).div_(reads)
-    own = front.noise**2 / reads if front.noise > 0 else None
-    noisy = _with_noise(mean, variance, own, generator)
+    front, transfer, analogue = sensing.readout.front_end, sensing.transfer, sensing.readout.phase_sum == "analogue"
+    mean, variance = Reads(transfer.sums(levels, levels.square()), transfer.column).moments()
+    repeats = (significance.abs() if analogue else torch.ones_like(significance)).view(-1, 1, 1, 1, 1, 1)
+    own = front.noise**2 / repeats if front.noise > 0 else None
+    noisy = Reads(Sums(mean, None if variance is None else variance / repeats), own=own).draw(generator)
     inside, saturated = clip(noisy, -limit, limit)
-    return _combine(sensing, inside, significance, sensing.nodes), saturated
+    if analogue:
+        inside = add_phases(significance, inside)
+    return (inside if sensing.nodes is None else _meet(sensing.nodes, inside)), saturated
 
 
-def _combine(sensing: Sensing, value: Tensor, phases: Tensor, nodes: Tensor | None) -> Tensor:
-    """Add phases and channels, with these weights, where they meet before the converter."""
-    if sensing.readout.phase_sum == "analogue":
-        value = _add_phases(phases, value)
-    return value if nodes is None else torch.einsum("oq,kdsqbc->kdsobc", nodes, value)
+def _met(reads: Reads, nodes: Tensor) -> Reads:
+    """Reads of channels that meet on analogue nodes."""
+    value, variance = reads._replace(own=None).moments()
+    return Reads(Sums(_meet(nodes, value), None if variance is None else _meet(nodes.square(), variance)), own=reads.own)
 
 
-def _add_phases(weights: Tensor, value: Tensor) -> Tensor:
-    """Σ_k weights_k value_k, (1, ...); a single phase of weight 1 is left as it is."""
-    if len(weights) == 1 and float(weights) == 1.0:
-        return value
-    return torch.einsum("k,k...->...", weights, value).unsqueeze(0)
-
-
-def _with_noise(
-    value: Tensor, variance: Tensor | None, own: Tensor | None, generator: torch.Generator | None
-) -> Tensor:
-    """``value`` and one normal draw of the ``variance`` of cells and of the front ends' ``own``; overwrites them."""
-    total = own if variance is None else variance if own is None else variance.add_(own)
-    if total is None:
-        return value
-    noise = standard_normal(value.shape, generator, dtype=value.dtype, device=value.device)
-    return value.addcmul_(noise, total.sqrt() if variance is None else total.sqrt_())
+def _meet(nodes: Tensor, value: Tensor) -> Tensor:
+    return torch.einsum("oq,kdsqbc->kdsobc", nodes, value)

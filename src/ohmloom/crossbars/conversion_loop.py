@@ -1,0 +1,83 @@
+"""The inner loops of :mod:`ohmloom.crossbars.conversion`, compiled. All arrays are float32 and contiguous."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+ZERO, HALF, TWO = np.float32(0), np.float32(0.5), np.float32(2)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def drive(x, limit, lowest, steps, unit, out):  # type: ignore[no-untyped-def]
+    """unit · round(clip(x / limit, lowest, 1) · steps) into ``out`` (vectors, inputs), and how many clipped.
+
+    ``limit`` has one number for each vector, or one.
+    """
+    vectors, inputs = x.shape
+    highest, clipped = np.float32(1), 0
+    for vector in range(vectors):
+        largest, beyond = limit[vector % len(limit)], np.int32(0)
+        for index in range(inputs):
+            share = x[vector, index] / largest
+            inside = highest if share > highest else lowest if share < lowest else share
+            beyond += np.int32(share != inside)
+            out[vector, index] = np.rint(inside * steps) * unit
+        clipped += beyond
+    return clipped
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def convert(mean, power, pull, column, own, noise, weights, reads, gain, offset, step, steps, away, batch):  # type: ignore[no-untyped-def]
+    """Add phases, draw, distort, round and clip reads; and how many clipped.
+
+    ``mean`` and ``pull`` are (phases, rows, columns), ``power`` and ``noise`` (rows, columns), where a row is one
+    vector on one array: ``batch`` rows in turn share one of the converters described by ``step`` (groups,), ``own``
+    (groups,), ``column``, ``gain`` and ``offset`` (groups, columns), and groups repeat. Absent ones are None. The
+    values that the codes stand for overwrite the first phase of ``mean``. ``away``: ties are rounded away from zero,
+    otherwise to even.
+    """
+    phases, rows, columns = mean.shape
+    variance = np.empty(columns, np.float32)
+    clipped = 0
+    for row in range(rows):
+        group = (row // batch) % len(step)
+        value, width, beyond = mean[0, row], step[group], np.int32(0)
+        if noise is not None:
+            if power is None:
+                variance[:] = own[group]
+            else:
+                for j in range(columns):
+                    variance[j] = power[row, j] + own[group]
+        if pull is not None:
+            for phase in range(phases):
+                for j in range(columns):
+                    m = mean[phase, row, j]
+                    variance[j] += reads[phase] * (m * (m * column[group, j] - TWO * pull[phase, row, j]))
+        if phases > 1:
+            for j in range(columns):
+                value[j] *= weights[0]
+            for phase in range(1, phases):
+                for j in range(columns):
+                    value[j] += weights[phase] * mean[phase, row, j]
+        if noise is not None:
+            for j in range(columns):
+                spread = variance[j] if variance[j] > ZERO else ZERO
+                value[j] += noise[row, j] * math.sqrt(spread)
+        if gain is not None:
+            for j in range(columns):
+                value[j] = value[j] * gain[group, j] + offset[group, j] * width
+        for j in range(columns):
+            code = value[j] / width
+            if away:
+                count = np.floor(abs(code) + HALF)
+                code = -count if code < ZERO else count
+            else:
+                code = np.rint(code)
+            inside = steps if code > steps else -steps if code < -steps else code
+            beyond += np.int32(inside != code)
+            value[j] = inside * width
+        clipped += beyond
+    return clipped
