@@ -125,11 +125,11 @@ def sweep_down(r, segment, inverse, z):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def sweep_up(r, segment, inverse, z, low, high):  # type: ignore[no-untyped-def]
-    """The backward half for rows ``low`` to ``high``, those below being done; returns their part of r · z."""
+def sweep_up(r, segment, inverse, z):  # type: ignore[no-untyped-def]
+    """The backward half, z_i += segment z_{i+1} / pivot_i; returns r · z."""
     rows, columns = r.shape
     total = 0.0
-    for i in range(high - 1, low - 1, -1):
+    for i in range(rows - 1, -1, -1):
         if i < rows - 1:
             for j in range(columns):
                 z[i, j] += segment * inverse[i, j] * z[i + 1, j]
@@ -139,25 +139,24 @@ def sweep_up(r, segment, inverse, z, low, high):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def precondition(g, row_segment, row_inverse, column_segment, column_inverse, r, z, s):  # type: ignore[no-untyped-def]
-    """Finish z = P r and set s = r - g M_w⁻¹ g z, from the last block of rows to the first; returns r · z and z · s."""
+def apply(g, segment, inverse, r, z, s):  # type: ignore[no-untyped-def]
+    """s = r - g M_w⁻¹ g z, which is (M_b - g M_w⁻¹ g) z for z = P r; returns z · s."""
     rows, columns = r.shape
     lanes = np.zeros((columns, LANES))
-    across, along = 0.0, 0.0
-    for block in range(row_inverse.shape[0] - 1, -1, -1):
+    total = 0.0
+    for block in range(inverse.shape[0]):
         low = block * LANES
         high = min(low + LANES, rows)
-        across += sweep_up(r, column_segment, column_inverse, z, low, high)
         for i in range(low, high):
             for j in range(columns):
                 s[i, j] = g[i, j] * z[i, j]
-        solve_block(s, row_inverse, row_segment, block, lanes)
+        solve_block(s, inverse, segment, block, lanes)
         for i in range(low, high):
             for j in range(columns):
                 value = r[i, j] - g[i, j] * s[i, j]
                 s[i, j] = value
-                along += z[i, j] * value
-    return across, along
+                total += z[i, j] * value
+    return total
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -180,34 +179,33 @@ def advance(alpha, beta, segment, inverse, x, r, p, q, z, s):  # type: ignore[no
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def correct_one(  # type: ignore[no-untyped-def]
-    g, row_line, row_inverse, column_line, column_inverse, rests, limits, steps, work
+    g, row_segment, row_inverse, column_segment, column_inverse, rests, limits, steps, work
 ):
-    """`correct` of one input: returns iterations, the first and the last r · P r."""
+    """`correct` of one input: returns iterations and the first r · P r."""
     row_rest, column_rest = rests
-    target, share, most = limits
+    target, tolerance, forcing, most = limits
     row_step, x = steps
     r, z, s, p, q = work[0], work[1], work[2], work[3], work[4]
-    eliminate_rows(g, row_line[0], row_inverse, row_rest, column_rest, r)
-    sweep_down(r, column_line[0], column_inverse, z)
-    first = sweep_up(r, column_line[0], column_inverse, z, 0, g.shape[0])
+    eliminate_rows(g, row_segment, row_inverse, row_rest, column_rest, r)
+    sweep_down(r, column_segment, column_inverse, z)
+    first = sweep_up(r, column_segment, column_inverse, z)
     if not first > target:
-        return 0, first, first
-    target = max(target, share * first)
-    sweep_down(r, column_line[0], column_inverse, z)
+        return 0, first
+    # A Newton step squares its residual, so a linear system is solved about as far as that reaches.
+    target = max(target / 4, first * min(forcing, first * tolerance / target))
     x[:], p[:], q[:] = 0, 0, 0
-    before, alpha, beta = 0.0, 0.0, 0.0
-    for iteration in range(most + 1):
-        now, along = precondition(g, row_line[0], row_inverse, column_line[0], column_inverse, r, z, s)
-        if iteration == most or not now > target:
-            break
-        beta = now / before if iteration else 0.0
-        alpha = now / (along - (beta * now / alpha if iteration else 0.0))
+    iteration, now, alpha, beta = 0, first, 1.0, 0.0
+    while iteration < most and now > target:
+        along = apply(g, row_segment, row_inverse, r, z, s)
+        alpha = now / (along - beta * now / alpha)
         if not alpha > 0:  # rounding has won: the caller starts anew from what is left
             break
-        advance(alpha, beta, column_line[0], column_inverse, x, r, p, q, z, s)
-        before = now
-    complete_rows(g, row_line[0], row_inverse, row_rest, x, row_step)
-    return iteration, first, now
+        advance(alpha, beta, column_segment, column_inverse, x, r, p, q, z, s)
+        before, now = now, sweep_up(r, column_segment, column_inverse, z)
+        beta = now / before
+        iteration += 1
+    complete_rows(g, row_segment, row_inverse, row_rest, x, row_step)
+    return iteration, first
 
 
 @njit(cache=True, nogil=True)
@@ -220,20 +218,21 @@ def factor(g, row_line, column_line, row_inverse, column_inverse):  # type: igno
 
 @njit(cache=True, nogil=True)
 def correct(  # type: ignore[no-untyped-def]
-    g, row_line, row_inverse, column_line, column_inverse, rests, targets, share, most, steps, counts, norms
+    g, row_segment, row_inverse, column_segment, column_inverse, rests, targets, tolerance, forcing, most, steps, counts, norms
 ):
     """The correction of every input that makes its rests vanish, by conjugate gradients.
 
-    g is (inputs or 1, rows, columns), rests and steps (2, inputs, rows, columns) for rows and columns. An input stops where r · P r is at most its target, or ``share`` of its first value, or after its
-    ``most`` iterations; where the first value already is at most the target, its steps stay as they are. Iterations
-    go to ``counts``, the first and last r · P r to ``norms`` (2, inputs).
+    g is (inputs or 1, rows, columns), rests and steps (2, inputs, rows, columns) for rows and columns. r · P r is the square of a residual in amperes times volts; ``targets`` (inputs) are ``tolerance`` of a reference.
+    Where it is at most the target nothing is done; else it falls to ``forcing`` of its first value or as far as that
+    value is below its reference, if ``most`` iterations suffice. Iterations go to ``counts``, the first r · P r to
+    ``norms`` (inputs).
     """
     work = np.empty((5, g.shape[1], g.shape[2]))
     for k in range(rests.shape[1]):
         at = k if g.shape[0] > 1 else 0
-        counts[k], norms[0, k], norms[1, k] = correct_one(
-            g[at], row_line, row_inverse[at], column_line, column_inverse[at],
-            (rests[0, k], rests[1, k]), (targets[k], share, most[k]), (steps[0, k], steps[1, k]), work,
+        counts[k], norms[k] = correct_one(
+            g[at], row_segment, row_inverse[at], column_segment, column_inverse[at],
+            (rests[0, k], rests[1, k]), (targets[k], tolerance, forcing, most[k]), (steps[0, k], steps[1, k]), work,
         )  # fmt: skip
 
 

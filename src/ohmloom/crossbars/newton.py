@@ -24,7 +24,7 @@ from ohmloom.crossbars.solution import Outcome, Stats
 from ohmloom.crossbars.wires import Wires
 
 EPSILON = 2.0**-52
-FORCING = 1e-3  # how far each linear system of a non-ohmic array is solved
+FORCING = 3e-2  # how far the first linear systems of a non-ohmic array are solved
 SHORTEST = 2.0**-40  # of a Newton step
 SMALL = 1e-5  # a residual at which steps need no check any more
 PATIENCE = 4  # steps without progress before rounding is blamed
@@ -73,7 +73,7 @@ class Newton:
         self.drops = torch.zeros(2, *applied.shape, dtype=applied.dtype)  # V of rows and columns
         self.rests, self.step = torch.empty_like(self.drops), torch.empty_like(self.drops)  # A, V
         self.used, self.counts = np.zeros(inputs, np.int64), np.zeros(inputs, np.int64)  # iterations: all, of a step
-        self.norms = torch.zeros(2, inputs, dtype=applied.dtype)  # r · P r before and after a linear solve
+        self.norms = torch.zeros(inputs, dtype=applied.dtype)  # r · P r before a linear solve, A V
         self.imbalance = torch.zeros(inputs, dtype=applied.dtype)  # A
         self.energy = torch.zeros(inputs, dtype=applied.dtype)  # W lost in the lines
         self.factors: tuple[np.ndarray, np.ndarray] | None = None
@@ -107,15 +107,16 @@ class Newton:
         rounding = 4 * EPSILON**2 * slope.sum((1, 2)) * self.scale.square()
         reference = torch.maximum(self.energy, rounding / self.limits.tolerance**2)
         targets = self.limits.tolerance**2 * reference
-        share = self.limits.tolerance / 2 if self.linear else FORCING
+        forcing = self.limits.tolerance / 2 if self.linear else FORCING
         self.step.zero_()
         self.sweeps.correct(
-            slope.numpy(), self.lines.rows, self.factors[0], self.lines.columns, self.factors[1], self.rests.numpy(),
-            targets.numpy(), share**2, left, self.step.numpy(), self.counts, self.norms.numpy(),
+            slope.numpy(), self.lines.rows[0], self.factors[0], self.lines.columns[0], self.factors[1],
+            self.rests.numpy(), targets.numpy(), self.limits.tolerance**2, forcing**2, left, self.step.numpy(),
+            self.counts, self.norms.numpy(),
         )  # fmt: skip
         self.used += self.counts
-        residual = (self.norms[0] / reference).sqrt()
-        self.residual = torch.where(self.norms[0] == 0, 0.0, residual)  # also where nothing is applied
+        residual = (self.norms / reference).sqrt()
+        self.residual = torch.where(self.norms == 0, 0.0, residual)  # also where nothing is applied
         return self.residual
 
     def _factor(self, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

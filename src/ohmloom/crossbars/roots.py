@@ -28,9 +28,10 @@ def rising_root(function: Callable[[Tensor], tuple[Tensor, Tensor]], low: Tensor
         low, high = torch.where(value < 0, x, low), torch.where(value < 0, high, x)
         newton = x - value / slope
         step = (newton - x).abs()
-        if bool((step <= CLOSE * torch.maximum(x.abs(), around)).all()):
-            return newton.clamp(low, high)
+        close = step <= CLOSE * torch.maximum(x.abs(), around)
+        if bool(close.all()):
+            return newton
         fits = (newton >= low) & (newton <= high) & (step <= before / 2)
-        following = torch.where(fits, newton, (low + high) / 2)
+        following = torch.where(close, x, torch.where(fits, newton, (low + high) / 2))
         before, x = (following - x).abs(), following
     return x
