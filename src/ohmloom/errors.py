@@ -54,6 +54,14 @@ class LedgerError(OhmloomError, ValueError):
     """A ledger is empty, or belongs to other hardware than the one priced."""
 
 
+class ConvergenceError(OhmloomError, ArithmeticError):
+    """An iteration did not reach its tolerance."""
+
+
+class SpiceError(OhmloomError, RuntimeError):
+    """The circuit simulator is missing, or failed."""
+
+
 class DataError(OhmloomError, OSError):
     """A data file is missing, truncated, corrupted or cannot be fetched."""
 

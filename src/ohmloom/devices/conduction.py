@@ -29,6 +29,10 @@ class Conduction(Part, ABC):
     def effective_voltage(self, voltage: Tensor) -> Tensor:
         """f(V) in volts, of any shape."""
 
+    @abstractmethod
+    def slope(self, voltage: Tensor) -> Tensor:
+        """f'(V), of any shape: the differential conductance of a cell over its g."""
+
     def current(self, g: Tensor, voltage: Tensor) -> Tensor:
         """g f(V) in amperes; shapes broadcast."""
         return g * self.effective_voltage(voltage)
@@ -45,6 +49,9 @@ class Ohmic(Conduction):
 
     def effective_voltage(self, voltage: Tensor) -> Tensor:
         return voltage
+
+    def slope(self, voltage: Tensor) -> Tensor:
+        return torch.ones_like(voltage)
 
 
 class HyperbolicSine(Conduction):
@@ -63,3 +70,6 @@ class HyperbolicSine(Conduction):
 
     def effective_voltage(self, voltage: Tensor) -> Tensor:
         return self.scale * torch.sinh(voltage / self.scale)
+
+    def slope(self, voltage: Tensor) -> Tensor:
+        return torch.cosh(voltage / self.scale)

@@ -190,6 +190,10 @@ def _conduction(device: Device, seed: int) -> None:
     small = torch.tensor([1e-6], dtype=torch.float64)
     slope = float(device.conduction.effective_voltage(small) / small)
     _require(abs(slope - 1) < 1e-3, "conduction", "must have slope 1 at 0 V", slope)
+    h = 1e-5
+    measured = (device.conduction.effective_voltage(v + h) - device.conduction.effective_voltage(v - h)) / (2 * h)
+    told = device.conduction.slope(v)
+    _require(torch.allclose(told, measured, rtol=1e-4), "conduction", "`slope` must be f'(V)", told)
 
 
 def _noise_shapes(device: Device, seed: int) -> None:

@@ -1,0 +1,159 @@
+"""Newton's method for one array with resistive lines, all inputs together.
+
+The unknowns are the lines' own voltage drops, so that good wires lose no digits: U from each row's driver to its node,
+D from each column's resting voltage to its node. With I the cells' currents and L the admittance of the lines alone,
+
+    L_w U = I(E),   L_b D = I(E),   E = V - resting - U - D,
+
+and one step solves M_w dU + g dD = I - L_w U, g dU + M_b dD = I - L_b D by :mod:`ohmloom.crossbars.line_sweeps`, where
+g is dI/dE and M = L + g. For ohmic cells the first step is the solution and the second one checks it. The network of
+rising branches has one convex potential, so shortened steps always lead to its minimum.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ohmloom.crossbars.branches import Branches, Flow
+from ohmloom.crossbars.solution import Outcome, Stats
+from ohmloom.crossbars.wires import Wires
+
+EPSILON = 2.0**-52
+FORCING = 3e-2  # how far the first linear systems of a non-ohmic array are solved
+SHORTEST = 2.0**-40  # of a Newton step
+SMALL = 1e-5  # a residual at which steps need no check any more
+PATIENCE = 4  # steps without progress before rounding is blamed
+
+
+class Limits(NamedTuple):
+    """When to stop: a relative residual, iterations of conjugate gradients in all, Newton steps."""
+
+    tolerance: float = 1e-12
+    iterations: int = 2000
+    steps: int = 100
+
+
+class Lines(NamedTuple):
+    """(segment, first, last) of rows and of columns in siemens; 0 is an open end."""
+
+    rows: tuple[float, float, float]
+    columns: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, wires: Wires, termination: str) -> Lines:
+        """Lines of an array whose wires have resistance."""
+        driver = 1 / (wires.row + wires.driver)
+        sensed = 1 / (wires.column + wires.sense) if termination == "ground" else 0.0
+        ends = (sensed, 0.0) if wires.columns_to == "top" else (0.0, sensed)
+        return cls(
+            (1 / wires.row, driver, driver if wires.rows_from == "both" else 0.0),
+            (1 / wires.column, *ends),
+        )
+
+
+class Newton:
+    """Newton's method for the branches and lines of one array at its inputs.
+
+    ``applied`` (inputs, rows, columns) are the branch voltages without any current in the lines, ``scale`` (inputs)
+    the largest voltages: no voltage is known better than their rounding, so neither is the energy lost in the lines.
+    """
+
+    def __init__(self, branches: Branches, lines: Lines, applied: Tensor, scale: Tensor, limits: Limits) -> None:
+        from ohmloom.crossbars import line_sweeps  # numba takes half a second to start
+
+        self.sweeps, self.branches, self.lines, self.limits = line_sweeps, branches, lines, limits
+        self.applied, self.scale = applied, scale
+        self.linear = branches.conduction.ohmic
+        inputs = len(applied)
+        self.drops = torch.zeros(2, *applied.shape, dtype=applied.dtype)  # V of rows and columns
+        self.rests, self.step = torch.empty_like(self.drops), torch.empty_like(self.drops)  # A, V
+        self.used, self.counts = np.zeros(inputs, np.int64), np.zeros(inputs, np.int64)  # iterations: all, of a step
+        self.norms = torch.zeros(inputs, dtype=applied.dtype)  # r · P r before a linear solve, A V
+        self.imbalance = torch.zeros(inputs, dtype=applied.dtype)  # A
+        self.energy = torch.zeros(inputs, dtype=applied.dtype)  # W lost in the lines
+        self.factors: tuple[np.ndarray, np.ndarray] | None = None
+        self.flow = self._move(self.drops)
+
+    def run(self) -> Outcome:
+        """Take steps until all inputs have converged, or say why they do not."""
+        best, stuck = math.inf, 0
+        for self.taken in range(self.limits.steps + 1):
+            left = self.limits.iterations - self.used
+            residual = self._solve(left)
+            if not residual.isfinite().all():
+                return Outcome.NOT_FINITE
+            undone = residual > self.limits.tolerance
+            if not undone.any():
+                return Outcome.CONVERGED
+            worst = float(residual.max())
+            best, stuck = (worst, 0) if worst < best / 2 else (best, stuck + 1)
+            if stuck >= PATIENCE and (self.linear or worst < SMALL):
+                return Outcome.ROUNDING
+            if (left[undone.numpy()] <= 0).any():
+                return Outcome.ITERATIONS
+            self._advance(residual)
+        return Outcome.STEPS
+
+    def _solve(self, left: np.ndarray) -> Tensor:
+        """The residual (inputs) of where we are, and the next step for the inputs whose residual is too large."""
+        slope = self.flow.slope
+        if self.factors is None or not self.linear:
+            self.factors = self._factor(slope.numpy())
+        rounding = 4 * EPSILON**2 * slope.sum((1, 2)) * self.scale.square()
+        reference = torch.maximum(self.energy, rounding / self.limits.tolerance**2)
+        targets = self.limits.tolerance**2 * reference
+        forcing = self.limits.tolerance / 2 if self.linear else FORCING
+        self.step.zero_()
+        self.sweeps.correct(
+            slope.numpy(), self.lines.rows[0], self.factors[0], self.lines.columns[0], self.factors[1],
+            self.rests.numpy(), targets.numpy(), self.limits.tolerance**2, forcing**2, left, self.step.numpy(),
+            self.counts, self.norms.numpy(),
+        )  # fmt: skip
+        self.used += self.counts
+        residual = (self.norms / reference).sqrt()
+        self.residual = torch.where(self.norms == 0, 0.0, residual)  # also where nothing is applied
+        return self.residual
+
+    def _factor(self, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        count, rows, columns = slope.shape
+        lanes = self.sweeps.LANES
+        factors = np.empty((count, -(-rows // lanes), columns, lanes)), np.empty(slope.shape)
+        self.sweeps.factor(slope, *self.lines, *factors)
+        return factors
+
+    def _advance(self, residual: Tensor) -> None:
+        """Go the step, or a part of it for inputs where the potential would rise steeply at its end."""
+        if self.linear:
+            self.flow = self._move(self.drops + self.step)
+            return
+        start, length = self.drops, torch.ones_like(residual)
+        downhill = (self.rests * self.step).sum((0, 2, 3))
+        while True:
+            self.flow = self._move(start + length[:, None, None] * self.step)
+            uphill = -(self.rests * self.step).sum((0, 2, 3))
+            over = ~(uphill <= downhill / 2) & (residual > SMALL)
+            if not over.any() or float(length.min()) < SHORTEST:
+                return
+            length = torch.where(over, length / 2, length)
+
+    def _move(self, drops: Tensor) -> Flow:
+        """The flow at these drops, and what it leaves at the nodes."""
+        self.drops = drops
+        flow = self.branches.flow(self.applied - drops[0] - drops[1])
+        self.sweeps.balance(
+            flow.current.numpy(), *self.lines, drops.numpy(), self.rests.numpy(),
+            self.imbalance.numpy(), self.energy.numpy(),
+        )  # fmt: skip
+        return flow
+
+    def stats(self) -> Stats:
+        """What it took."""
+        current = self.flow.current
+        totals = torch.stack([t.abs().amax(1) for t in (current.sum(1), current.sum(2), current.flatten(1))])
+        kirchhoff = self.imbalance / totals.amax(0).clamp(min=torch.finfo(current.dtype).tiny)
+        return Stats(self.taken, int(self.used.max()), float(self.residual.max()), float(kirchhoff.max()))
