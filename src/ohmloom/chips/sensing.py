@@ -74,7 +74,9 @@ def select_dies(sensing: Sensing, dies: slice) -> Sensing:
     errors = sensing.errors
     if errors is not None:
         errors = ColumnErrors(errors.gain[dies], errors.offset[dies])
-    return sensing._replace(lines=lines, transfer=transfer, gain=pick(sensing.gain), errors=errors, largest=pick(sensing.largest))
+    return sensing._replace(
+        lines=lines, transfer=transfer, gain=pick(sensing.gain), errors=errors, largest=pick(sensing.largest)
+    )
 
 
 def column_errors(matrix: StoredMatrix) -> ColumnErrors | None:

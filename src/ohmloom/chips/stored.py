@@ -217,7 +217,7 @@ class StoredMatrix:
         dies = ALL if len(range(self.dies)[dies]) == self.dies else dies
         compute = logic_product if isinstance(self.mapping.readout, LogicReadout) else _analogue_product
         with torch.no_grad():
-            exact = compute(self, x.detach(), generator, dies)
+            exact = compute(self, x.detach() if x.requires_grad else x, generator, dies)
         if not (torch.is_grad_enabled() and x.requires_grad):
             return exact
         linear = x @ self.effective()[dies].transpose(-1, -2)
@@ -277,7 +277,8 @@ class StoredMatrix:
         chosen, readout = self.calibration.full_range, self.mapping.readout
         if chosen is None or not isinstance(readout, AnalogueReadout):
             return default_range(sensing, significance)
-        chosen, share = chosen[dies], sensing.readout.converter.steps / readout.converter.steps
+        chosen = chosen if dies == ALL else chosen[dies]
+        share = sensing.readout.converter.steps / readout.converter.steps
         return chosen if share == 1.0 else chosen * share
 
     def without_pedestal(self, value: Tensor, levels: Tensor, significance: Tensor) -> Tensor:
@@ -366,10 +367,11 @@ def partial_sums(
     """
     total: Tensor | None = None
     for phases, readout in sensing.readout.groups(len(driven.significance)):
-        part = sensing._replace(readout=readout)
-        weight = abs(matrix.mapping.drive.significance[phases][0])  # a group's first phase is worth one read
-        group, significance = (levels, driven.significance) if phases == ALL else (levels[phases], driven.significance[phases])
-        significance = significance if weight == 1.0 else significance / weight
+        part = sensing if readout is sensing.readout else sensing._replace(readout=readout)
+        group, significance, weight = levels, driven.significance, 1.0
+        if phases != ALL:
+            weight = abs(matrix.mapping.drive.significance[phases][0])  # a group's first phase is worth one read
+            group, significance = levels[phases], significance[phases] / weight
         read = sense(part, group, significance, matrix.range_for(part, significance, dies), generator, probe)
         _count_clips(matrix.clips, 0, read.saturated, read.clipped if matrix.calibration.full_range is not None else 0)
         if open_ledgers():

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ohmloom.crossbars.normal import FEW
+from ohmloom.crossbars.normal import FEW, source
 
 if TYPE_CHECKING:
     from ohmloom.crossbars.converters import ColumnErrors
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 Ties = Literal["even", "away"]  # where a number lies half-way between two codes
 
 
-def suits(*values: Tensor | None) -> bool:
-    """True for tensors that the compiled loop takes, if there are enough numbers to be worth its start."""
-    held = [value for value in values if value is not None]
-    return held[0].numel() >= FEW and all(
+def suits(count: int, *values: Tensor | None) -> bool:
+    """True for tensors that the compiled loop takes, if ``count`` numbers are enough to be worth its start."""
+    return count >= FEW and all(
         value.dtype == torch.float32
         and value.device.type == "cpu"
         and value.is_contiguous()
         and not (value.requires_grad and torch.is_grad_enabled())
-        for value in held
+        for value in values
+        if value is not None
     )
 
 
@@ -59,7 +59,7 @@ def convert(
     """
     from ohmloom.crossbars.conversion_loop import convert as loop
 
-    (mean, power, pull), noise = reads.sums, reads.noise(generator)
+    mean, power, pull = reads.sums
     phases, (*arrays, batch, columns) = 1 if reads.added is None else len(mean), mean.shape[1:]
     each, rows = (phases, -1, columns), (-1, columns)  # a row is a vector on an array
     alone = np.ones(1, np.float32)
@@ -69,7 +69,7 @@ def convert(
         None if pull is None else pull.numpy().reshape(each),
         None if reads.column is None else _spread(reads.column, (*arrays, 1, columns)).reshape(rows),
         _spread(0.0 if reads.own is None else reads.own, (*arrays, 1, 1)).reshape(-1),
-        None if noise is None else noise.numpy().reshape(rows),
+        source(generator) if reads.noisy else None,
         *((alone, alone) if reads.added is None else (reads.added.weights.numpy(), reads.added.reads.numpy())),
         None if errors is None else _spread(errors.gain, (*arrays, 1, columns)).reshape(rows),
         None if errors is None else _spread(errors.offset, (*arrays, 1, columns)).reshape(rows),

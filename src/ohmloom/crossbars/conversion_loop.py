@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numba import njit
 
+from ohmloom.crossbars.normal_loop import fill
+
 ZERO, HALF, TWO = np.float32(0), np.float32(0.5), np.float32(2)
 
 
@@ -30,22 +32,25 @@ def drive(x, limit, lowest, steps, unit, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def convert(mean, power, pull, column, own, noise, weights, reads, gain, offset, step, steps, away, batch):  # type: ignore[no-untyped-def]
+def convert(mean, power, pull, column, own, source, weights, reads, gain, offset, step, steps, away, batch):  # type: ignore[no-untyped-def]
     """Add phases, draw, distort, round and clip reads; and how many clipped.
 
-    ``mean`` and ``pull`` are (phases, rows, columns), ``power`` and ``noise`` (rows, columns), where a row is one
-    vector on one array: ``batch`` rows in turn share one of the converters described by ``step`` (groups,), ``own``
-    (groups,), ``column``, ``gain`` and ``offset`` (groups, columns), and groups repeat. Absent ones are None. The
-    values that the codes stand for overwrite the first phase of ``mean``. ``away``: ties are rounded away from zero,
-    otherwise to even.
+    ``mean`` and ``pull`` are (phases, rows, columns), ``power`` is (rows, columns), where a row is one vector on one
+    array: ``batch`` rows in turn share one of the converters described by ``step`` (groups,), ``own`` (groups,),
+    ``column``, ``gain`` and ``offset`` (groups, columns), and groups repeat. ``source`` is that of normal numbers.
+    Absent ones are None. The values that the codes stand for overwrite the first phase of ``mean``. ``away``: ties are
+    rounded away from zero, otherwise to even.
     """
     phases, rows, columns = mean.shape
-    variance = np.empty(columns, np.float32)
+    variance, noise = np.empty(columns, np.float32), np.empty((4, columns), np.float32)
     clipped = 0
     for row in range(rows):
         group = (row // batch) % len(step)
         value, width, beyond = mean[0, row], step[group], np.int32(0)
-        if noise is not None:
+        if source is not None:
+            if row % 4 == 0:  # whatever the columns, four rows take whole words
+                few = (min(rows - row, 4) * columns + 3) // 4 * 4
+                fill(noise.ravel()[:few], source[0], source[1], source[2], source[3])
             if power is None:
                 variance[:] = own[group]
             else:
@@ -62,10 +67,10 @@ def convert(mean, power, pull, column, own, noise, weights, reads, gain, offset,
             for phase in range(1, phases):
                 for j in range(columns):
                     value[j] += weights[phase] * mean[phase, row, j]
-        if noise is not None:
+        if source is not None:
             for j in range(columns):
                 spread = variance[j] if variance[j] > ZERO else ZERO
-                value[j] += noise[row, j] * math.sqrt(spread)
+                value[j] += noise[row % 4, j] * math.sqrt(spread)
         if gain is not None:
             for j in range(columns):
                 value[j] = value[j] * gain[group, j] + offset[group, j] * width

@@ -122,7 +122,7 @@ def _rounded(
     """The same in ``steps`` steps of size ``unit`` to either side of zero."""
     limit = _own_limit(x) if limit is None else limit
     each = torch.as_tensor(limit, dtype=x.dtype, device=x.device)
-    if conversion.suits(x) and (each.numel() == 1 or each.shape == (*x.shape[:-1], 1)):
+    if conversion.suits(x.numel(), x) and (each.numel() == 1 or each.shape == (*x.shape[:-1], 1)):
         code, clipped = conversion.drive(x, each, lowest, steps, unit)
         return code, limit, clipped
     fraction, limit, clipped = _fractions(x, limit, lowest)

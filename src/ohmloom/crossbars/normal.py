@@ -44,10 +44,15 @@ def standard_normal(
         return torch.randn(tuple(shape), dtype=dtype, device=device, generator=generator)
     from ohmloom.crossbars.normal_loop import fill  # numba takes half a second to start
 
-    state = torch.randint(2**63 - 1, (4,), dtype=torch.int64, generator=generator).numpy().view(np.uint64)
     drawn = torch.empty(-(-count // 4) * 4)
-    fill(drawn.numpy(), interval_means(), OUTER, tail_edge(), state)
+    fill(drawn.numpy(), *source(generator))
     return (drawn if drawn.numel() == count else drawn[:count]).view(tuple(shape))
+
+
+def source(generator: torch.Generator | None) -> tuple[np.ndarray, int, float, np.ndarray]:
+    """What :func:`~ohmloom.crossbars.normal_loop.fill` draws from: its tables, and a state that ``generator`` sets."""
+    state = torch.randint(2**63 - 1, (4,), dtype=torch.int64, generator=generator).numpy().view(np.uint64)
+    return interval_means(), OUTER, tail_edge(), state
 
 
 @cache

@@ -55,7 +55,7 @@ def has_outer(word, outer):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def fill(out, means, outer, edge, state):  # type: ignore[no-untyped-def]
-    """Four numbers of each 64 bits into ``out``, whose size is a multiple of 4.
+    """Four numbers of each 64 bits into ``out``, whose size is a multiple of 4; and ``state`` moves on.
 
     One word in 512 has a lane in the tails; looking for it once per word is what makes the others fast.
     """
@@ -71,3 +71,4 @@ def fill(out, means, outer, edge, state):  # type: ignore[no-untyped-def]
                 if lane < first or lane >= last:
                     far, s0, s1, s2, s3 = tail(edge, s0, s1, s2, s3)
                     out[start + index] = far if lane >= last else -far
+    state[0], state[1], state[2], state[3] = s0, s1, s2, s3

@@ -242,13 +242,11 @@ def sense(
     return Sensed(value, saturated, converted.clipped, steps)
 
 
-def _converted(
-    sensing: Sensing, reads: Reads, full_range: Tensor, generator: torch.Generator | None
-) -> Converted:
+def _converted(sensing: Sensing, reads: Reads, full_range: Tensor, generator: torch.Generator | None) -> Converted:
     """Draw and convert, in one pass where the converter only rounds."""
     converter, errors = sensing.readout.converter, sensing.errors
-    one_range = full_range.shape[-2:].numel() == 1
-    if converter.ties is None or converter.noise > 0 or not one_range or not conversion.suits(*reads.sums):
+    only_rounds = converter.ties is not None and converter.noise == 0 and full_range.shape[-2:].numel() == 1
+    if converter.ties is None or not only_rounds or not conversion.suits(reads.shape.numel(), *reads.sums):
         return converter.sense(reads.draw(generator), full_range, errors, generator)
     value, clipped = conversion.convert(reads, converter.steps, converter.ties, errors, full_range, generator)
     return Converted(value, clipped, converter.counter(value, full_range))
@@ -301,7 +299,9 @@ def _read_saturating(
 def _met(reads: Reads, nodes: Tensor) -> Reads:
     """Reads of channels that meet on analogue nodes."""
     value, variance = reads._replace(own=None).moments()
-    return Reads(Sums(_meet(nodes, value), None if variance is None else _meet(nodes.square(), variance)), own=reads.own)
+    return Reads(
+        Sums(_meet(nodes, value), None if variance is None else _meet(nodes.square(), variance)), own=reads.own
+    )
 
 
 def _meet(nodes: Tensor, value: Tensor) -> Tensor:

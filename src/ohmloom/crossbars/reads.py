@@ -59,19 +59,17 @@ class Reads(NamedTuple):
         moved = (mean * self.column).sub_(pull, alpha=2).mul_(mean)
         return moved if self.added is None else add_phases(self.added.reads, moved)
 
-    def noise(self, generator: torch.Generator | None) -> Tensor | None:
-        """Fresh standard normal numbers for these reads, or None where they are exact."""
-        if self.sums.power is None and self.own is None:
-            return None
-        like = self.sums.mean
-        return standard_normal(self.shape, generator, dtype=like.dtype, device=like.device)
+    @property
+    def noisy(self) -> bool:
+        """False where reads are exact."""
+        return self.sums.power is not None or self.own is not None
 
     def draw(self, generator: torch.Generator | None) -> Tensor:
         """One value of each; may overwrite the sums."""
-        noise = self.noise(generator)
         value, variance = self.moments()
-        if noise is None or variance is None:
+        if variance is None:
             return value
+        noise = standard_normal(value.shape, generator, dtype=value.dtype, device=value.device)
         return value + noise.mul_(variance.clamp(min=0).sqrt_())  # rounding can leave a variance just below zero
 
 

@@ -131,7 +131,7 @@ class OnChip:
             soft = F.linear(rows.detach(), weight)
             value = value + (soft - soft.detach())
         if bias is not None and part not in state.bias_in_rows:
-            value = value + bias
+            value = value + bias if torch.is_grad_enabled() else value.add_(bias)
         return value.reshape(*x.shape[:-1], value.shape[-1]).to(x.dtype)
 
     def check_fresh(self) -> None:
