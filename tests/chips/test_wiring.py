@@ -156,7 +156,7 @@ def test_a_file_says_wires_in_ohms(tmp_path: Any) -> None:
     chip = ol.Chip.load("generic-40nm")
     file = tmp_path / "wired.toml"
     file.write_text('extends = "generic-40nm"\nname = "wired"\n[wires]\nrow = "1.5 ohm"\ncolumn = "2 S"\n')
-    with pytest.raises(ConfigurationError, match=r"wires\.column: must be a resistance"):
+    with pytest.raises(ConfigurationError, match=r"Wires\.column: must be a resistance"):
         ol.Chip.load(file)
     file.write_text(file.read_text().replace("2 S", "2 ohm"))
     assert ol.Chip.load(file).wires == Wires(row=1.5, column=2.0)

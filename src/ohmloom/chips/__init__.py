@@ -7,7 +7,7 @@ from ohmloom.chips.mapping import Mapping
 from ohmloom.chips.placement import Block, Need, Placement, place
 from ohmloom.chips.segments import Segments, cut
 from ohmloom.chips.stored import Calibration, Clips, StoredMatrix
-from ohmloom.chips.wiring import Arrays, Wired, on_wires
+from ohmloom.chips.wiring import Arrays, Wired, acting_cells, termination
 from ohmloom.chips.writing import Correction, form, store, switch
 
 __all__ = [
@@ -30,13 +30,14 @@ __all__ = [
     "StoredMatrix",
     "Timing",
     "Wired",
+    "acting_cells",
     "cost",
     "cut",
     "form",
     "install",
     "need",
-    "on_wires",
     "place",
     "store",
     "switch",
+    "termination",
 ]

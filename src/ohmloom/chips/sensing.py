@@ -38,12 +38,11 @@ def compile_matrix(matrix: StoredMatrix) -> tuple[Sensing, Tensor | None]:
         share = noise.frozen_share(conductance, SPAN, readout.integration)
         if bool(share.any()):
             common, variance = (share * variance).sqrt() / matrix.unit, (1 - share) * variance
-    lines = gather(conductance, variance, encoding, matrix.unit)
-    nominal = (
-        lines
-        if matrix.targets is None
-        else gather(matrix.targets.unsqueeze(0).to(conductance), None, encoding, matrix.unit)
-    )
+    lines = _lines(matrix, conductance, variance)
+    if not matrix.wires.absent and common is not None:
+        common = common * matrix.wired().noise
+    known = conductance if matrix.targets is None else matrix.targets.unsqueeze(0).to(conductance)
+    nominal = gather(known, None, encoding, matrix.unit)
     voltage, full_level = abs(matrix.mapping.voltage), 1.0
     if not matrix.device.conduction.ohmic and voltage > 0:
         effective = matrix.device.conduction.effective_voltage(torch.tensor(voltage, dtype=torch.float64))
@@ -55,6 +54,18 @@ def compile_matrix(matrix: StoredMatrix) -> tuple[Sensing, Tensor | None]:
         mean = known.sum(dim=(1, 2, 3, 4), keepdim=True) / (known > 0).sum(dim=(1, 2, 3, 4), keepdim=True)
         sensing = sensing._replace(gain=mean.expand_as(known))
     return sensing, common
+
+
+def _lines(matrix: StoredMatrix, conductance: Tensor, variance: Tensor | None) -> Lines:
+    """The lines of the cells, as their wires let them act; noise in its fast form."""
+    encoding, unit = matrix.mapping.encoding, matrix.unit
+    if matrix.wires.absent:
+        return gather(conductance, variance, encoding, unit)
+    wired = matrix.wired()
+    if variance is not None:
+        assert wired.noise is not None
+        variance = variance * wired.noise.square()
+    return gather(wired.acting, variance, encoding, unit)._replace(admittance=wired.admittance / unit)
 
 
 def hold(sensing: Sensing, deviation: Tensor, generator: torch.Generator) -> Sensing:

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ohmloom.chips.mapping import Mapping
-from ohmloom.crossbars import AnalogueReadout, Layout, VoltageSense, Wires
+from ohmloom.crossbars import AnalogueReadout, Layout, VoltageSense, Wires, effective_conductance
 from ohmloom.crossbars.effective import Termination, terminals
+from ohmloom.crossbars.sensitivity import own_sensitivity
 from ohmloom.errors import ConfigurationError, message
 
 if TYPE_CHECKING:
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
 
 
 class Wired(NamedTuple):
-    """Cells on their wires."""
+    """Cells on their wires, as one side reads them."""
 
-    acting: Tensor  # (..., slices, signs, segments, rows, columns), S
-    admittance: Tensor  # (..., segments, rows, rows), S: levels x take the power V² x^T Y x from their drivers
+    acting: Tensor  # (dies, slices, signs, segments, rows, columns), S
+    noise: Tensor | None  # the same shape: how much less each cell's own noise is felt than without wires; None: quiet
+    admittance: Tensor  # (dies, segments, rows, rows), S: levels x take the power V² x^T Y x from their drivers
 
 
 @dataclass(frozen=True)
@@ -89,61 +92,94 @@ def wire_up(matrix: StoredMatrix) -> Wired:
 
     Raises ConfigurationError where the other side of a matrix is not cut into the same arrays.
     """
-    held = matrix.mirror or matrix
-    cells, arrays = held.conductance(), Arrays.of(held.mapping, held.segments.outputs)
-    termination = "open" if _open(matrix.mapping) else "ground"
-    if matrix.mirror is None:
-        return Wired(*(value.to(cells) for value in on_wires(cells.double(), arrays, matrix.wires, termination)))
-    if matrix.segments.count != arrays.parts:
+    held, backward = matrix.mirror or matrix, matrix.mirror is not None
+    arrays = Arrays.of(held.mapping, held.segments.outputs)
+    if backward and matrix.segments.count != arrays.parts:
         rule = f"must be cut into the same {arrays.parts} arrays from both sides"
         raise ConfigurationError(message(matrix.name, rule, f"{matrix.segments.count}", "Use square cores."))
-    acting, admittances = _arrays(arrays, cells.double(), matrix.wires, termination, backward=True)
-    signs = arrays.signs(cells.double(), backward=True)
-    joined = [_joined(one, signs).sum(-3) for one in admittances]  # the segments' arrays share their inputs
-    size = matrix.segments.rows
-    padded = [torch.nn.functional.pad(one, (0, size - one.shape[-1]) * 2) for one in joined]
-    return Wired(matrix._turned(acting.to(cells)), torch.stack(padded, -3).to(cells))
+    cells, sides = held.conductance(), _Side(matrix.wires, termination(matrix.mapping), backward)
+    noisy = not matrix.device.read_noise.quiet
+    found = [sides.read(part, noisy) for part in arrays.split(arrays.lay_out(cells.double()))]
+
+    def taken_up(leaves: list[Tensor]) -> Tensor:
+        together = arrays.take_up(torch.cat(leaves, dim=-1), cells.shape[-1]).to(cells)
+        return matrix._turned(together) if backward else together
+
+    signs = arrays.signs(found[0].admittance, backward=backward)
+    joined = [_joined(one.admittance, signs) for one in found]
+    if backward:  # the segments' arrays share their inputs; arrays side by side are this side's segments
+        size = matrix.segments.rows
+        shared = [one.sum(-3) for one in joined]
+        admittance = torch.stack([pad(one, (0, size - one.shape[-1]) * 2) for one in shared], -3)
+    else:
+        admittance = torch.stack(joined).sum(0)
+    return Wired(
+        taken_up([one.acting for one in found]),
+        taken_up([one.noise for one in found if one.noise is not None]) if noisy else None,
+        admittance.to(cells),
+    )
 
 
-def on_wires(cells: Tensor, arrays: Arrays, wires: Wires, termination: Termination) -> Wired:
-    """Cells (..., slices, signs, segments, rows, columns) on their wires; the gradient reaches them."""
-    acting, admittances = _arrays(arrays, cells, wires, termination)
-    signs = arrays.signs(cells, backward=False)
-    return Wired(acting, torch.stack([_joined(one, signs) for one in admittances]).sum(0))
+def acting_cells(cells: Tensor, arrays: Arrays, wires: Wires, end: Termination) -> Tensor:
+    """The acting conductances of cells (..., slices, signs, segments, rows, columns); the gradient reaches them."""
+    parts = []
+    for part in arrays.split(arrays.lay_out(cells)):
+        transfer = effective_conductance(_live(part), wires, end) * (part.amax((-2, -1), keepdim=True) > 0)
+        parts.append(transfer if end == "ground" else transfer * part.sum(-2, keepdim=True))
+    return arrays.take_up(torch.cat(parts, dim=-1), cells.shape[-1])
 
 
-def _arrays(
-    arrays: Arrays, cells: Tensor, wires: Wires, termination: Termination, *, backward: bool = False
-) -> tuple[Tensor, list[Tensor]]:
-    """The acting cells, and the admittance of the driven lines of each array side by side."""
-    array = _backward_array if backward else _array
-    found = [array(part, wires, termination) for part in arrays.split(arrays.lay_out(cells))]
-    acting = torch.cat([one for one, _ in found], dim=-1)
-    return arrays.take_up(acting, cells.shape[-1]), [admittance for _, admittance in found]
+def termination(mapping: Mapping) -> Termination:
+    """Whether the columns of a mapping's arrays are held or open while they are read."""
+    readout = mapping.readout
+    return "open" if isinstance(readout, AnalogueReadout) and isinstance(readout.front_end, VoltageSense) else "ground"
 
 
-def _array(cells: Tensor, wires: Wires, termination: Termination) -> tuple[Tensor, Tensor]:
-    """Acting conductances (..., rows, columns) and admittance (..., rows, rows) of physical arrays."""
-    if termination == "ground":
-        found = terminals(cells, wires, termination)
-        return found.transfer, found.admittance
-    total = cells.sum(-2, keepdim=True)  # a column without any conductance floats, and senses nothing
-    found = terminals(torch.where(total > 0, cells, torch.full_like(cells, 1e-6)), wires, termination)
-    return found.transfer * total, found.admittance
+class _Array(NamedTuple):
+    """Physical arrays (..., rows, columns) as one side sees them, laid out as the cells are."""
+
+    acting: Tensor
+    noise: Tensor | None
+    admittance: Tensor  # of the driven lines
 
 
-def _backward_array(cells: Tensor, wires: Wires, termination: Termination) -> tuple[Tensor, Tensor]:
-    """The same driven at the columns' sensed ends and sensed at the rows' driven ends."""
-    turned, far = cells.transpose(-1, -2), wires.columns_to == "bottom"
-    acting, admittance = _array(turned.flip(-1) if far else turned, wires.backward, termination)
-    return (acting.flip(-1) if far else acting).transpose(-1, -2), admittance
+class _Side(NamedTuple):
+    """From where arrays are driven, and how their sensed lines end."""
+
+    wires: Wires
+    end: Termination
+    backward: bool
+
+    def read(self, cells: Tensor, noisy: bool) -> _Array:
+        """Backward, columns are driven at their sensed ends and rows sensed at their driven ends."""
+        if not self.backward:
+            return _read(cells, self.wires, self.end, noisy)
+        far = self.wires.columns_to == "bottom"
+
+        def turn(array: Tensor) -> Tensor:
+            return array.mT.flip(-1) if far else array.mT
+
+        def back(array: Tensor) -> Tensor:
+            return (array.flip(-1) if far else array).mT
+
+        found = _read(turn(cells), self.wires.backward, self.end, noisy)
+        return _Array(back(found.acting), None if found.noise is None else back(found.noise), found.admittance)
+
+
+def _read(cells: Tensor, wires: Wires, end: Termination, noisy: bool) -> _Array:
+    live, held = cells.amax((-2, -1), keepdim=True) > 0, _live(cells)
+    found = terminals(held, wires, end)
+    acting = found.transfer if end == "ground" else found.transfer * cells.sum(-2, keepdim=True)
+    noise = own_sensitivity(held, wires, end, found.transfer) if noisy else None
+    return _Array(acting * live, noise, found.admittance * live)
+
+
+def _live(cells: Tensor) -> Tensor:
+    """Cells of which no array is all zeros: those of empty ones are stand-ins, and what they read counts as nothing."""
+    return torch.where(cells.amax((-2, -1), keepdim=True) > 0, cells, torch.full_like(cells, 1e-6))
 
 
 def _joined(admittance: Tensor, signs: Tensor) -> Tensor:
     """Between inputs, each of which drives neighbouring lines with ``signs``: (..., inputs, inputs)."""
     blocks = admittance.unflatten(-1, (-1, len(signs))).unflatten(-3, (-1, len(signs)))
     return torch.einsum("...igjh,g,h->...ij", blocks, signs, signs)
-
-
-def _open(mapping: Mapping) -> bool:
-    return isinstance(mapping.readout, AnalogueReadout) and isinstance(mapping.readout.front_end, VoltageSense)

@@ -14,9 +14,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ohmloom.chips import Arrays, Chip, Mapping, on_wires
-from ohmloom.crossbars import AnalogueReadout, Layout, VoltageSense, Wires
-from ohmloom.crossbars.effective import Termination
+from ohmloom.chips import Arrays, Chip, Mapping, acting_cells, termination
+from ohmloom.crossbars import Layout, Wires
 from ohmloom.descriptions import Description
 from ohmloom.devices import Device
 from ohmloom.nn import Perturbation
@@ -45,7 +44,7 @@ class ThroughWires(Description):
         wires = self.wires or wires
         if wires.absent:
             return goals
-        arrays, termination = Arrays.of(mapping, _outputs(goals, mapping)), _termination(mapping)
+        arrays, end = Arrays.of(mapping, _outputs(goals, mapping)), termination(mapping)
         low = device.g_min if mapping.lowest is None else mapping.lowest
         span = device.g_max - low
         wanted, best, least = signed(goals, mapping), goals, torch.inf
@@ -54,7 +53,7 @@ class ThroughWires(Description):
         adam = torch.optim.Adam([level], lr=self.rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, self.steps, eta_min=self.rate / 50)
         for _ in range(self.steps):
-            error = mismatch(signed(on_wires(level * span, arrays, wires, termination).acting, mapping), wanted)
+            error = mismatch(signed(acting_cells(level * span, arrays, wires, end), mapping), wanted)
             if float(error.detach()) < least:
                 best, least = level.detach() * span, float(error.detach())
             adam.zero_grad()
@@ -93,7 +92,7 @@ class WiredWeights(Perturbation):
         encoding = mapping.encoding
         goals = torch.stack([encoding.targets(value, low, high) for value in encoding.values(folded)])
         goals = goals.clamp(max=device.g_max) * segments.present
-        acting = on_wires(goals, Arrays.of(mapping, len(flat)), self.chip.wires, _termination(mapping)).acting
+        acting = acting_cells(goals, Arrays.of(mapping, len(flat)), self.chip.wires, termination(mapping))
         lines = signed(acting, mapping) / encoding.unit(low, high)
         held = torch.einsum("l,lsrc->src", lines.new_tensor(encoding.significance), lines)
         wanted = segments.fold(values).detach()
@@ -119,11 +118,6 @@ def mismatch(acting: Tensor, wanted: Tensor) -> Tensor:
     gain = (acting * wanted).sum(-2, keepdim=True) / power
     error = (acting / torch.where(gain.abs() > 1e-3, gain, torch.ones_like(gain)) - wanted).square()
     return ((error.sum(-2, keepdim=True) / power) * held).sum() / held.sum().clamp(min=1)
-
-
-def _termination(mapping: Mapping) -> Termination:
-    readout = mapping.readout
-    return "open" if isinstance(readout, AnalogueReadout) and isinstance(readout.front_end, VoltageSense) else "ground"
 
 
 def _outputs(goals: Tensor, mapping: Mapping) -> int:

@@ -9,11 +9,14 @@ from ohmloom.crossbars.converters import (
     Uniform,
 )
 from ohmloom.crossbars.drives import Affine, Amplitude, BitSerial, Drive, Driven, Pulses
+from ohmloom.crossbars.effective import Terminals, effective_conductance, terminals
 from ohmloom.crossbars.encodings import Analogue, Bipolar, Bits, Encoding, Layout, Radix
 from ohmloom.crossbars.frontends import CurrentSense, FrontEnd, VoltageSense
 from ohmloom.crossbars.lines import Lines, gather
 from ohmloom.crossbars.normal import standard_normal
 from ohmloom.crossbars.readouts import AnalogueReadout, LogicReadout, Readout, Sensed, Sensing, compile_sensing, sense
+from ohmloom.crossbars.solution import Outcome, Solution
+from ohmloom.crossbars.solving import solve
 from ohmloom.crossbars.wires import Wires
 
 __all__ = [
@@ -36,17 +39,23 @@ __all__ = [
     "Lines",
     "LogicReadout",
     "NoConverter",
+    "Outcome",
     "Pulses",
     "Radix",
     "Readout",
     "Sensed",
     "Sensing",
+    "Solution",
     "StochasticNeuron",
+    "Terminals",
     "Uniform",
     "VoltageSense",
     "Wires",
     "compile_sensing",
+    "effective_conductance",
     "gather",
     "sense",
+    "solve",
     "standard_normal",
+    "terminals",
 ]

@@ -142,7 +142,7 @@ class Elimination:
         conductance = block.conductance.index_select(-2, memory.kept).index_select(-1, memory.kept)
         return Block(conductance, (sides[0], sides[1], sides[2], sides[3]))
 
-    def _compiled(self, kernel, region: Region, *tensors: Tensor) -> None:  # noqa: ANN001
+    def _compiled(self, kernel, region: Region, *tensors: Tensor) -> None:
         p, q = self.network.leaf
         where = (len(self.network.conductance), region.high, region.wide)
         kernel(*self.numbers, where, (p, q, region.top * p, region.left * q), *(t.numpy() for t in tensors))
@@ -175,6 +175,3 @@ class Elimination:
 
 def _every_other(blocks: Tensor, across: bool, start: int) -> Tensor:
     return blocks[:, :, start::2] if across else blocks[:, start::2]
-
-
-

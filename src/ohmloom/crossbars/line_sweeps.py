@@ -218,7 +218,19 @@ def factor(g, row_line, column_line, row_inverse, column_inverse):  # type: igno
 
 @njit(cache=True, nogil=True)
 def correct(  # type: ignore[no-untyped-def]
-    g, row_segment, row_inverse, column_segment, column_inverse, rests, targets, tolerance, forcing, most, steps, counts, norms
+    g,
+    row_segment,
+    row_inverse,
+    column_segment,
+    column_inverse,
+    rests,
+    targets,
+    tolerance,
+    forcing,
+    most,
+    steps,
+    counts,
+    norms,
 ):
     """The correction of every input that makes its rests vanish, by conjugate gradients.
 

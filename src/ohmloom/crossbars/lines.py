@@ -27,12 +27,13 @@ class Lines(NamedTuple):
     signed_variance: Tensor | None  # the same with the signs of the pair
     column_variance: Tensor | None  # (dies, segments, channels, 1, columns): of a column's whole conductance
     row_total: Tensor  # (dies, segments, rows): conductance on the row, all cells that it drives
+    admittance: Tensor | None = None  # (dies, segments, rows, rows): what drivers see through wires; None: ideal wires
 
     def joined(self, weights: Tensor) -> Lines:
         """Channels added on analogue nodes with ``weights`` (nodes, channels): for front ends linear in the lines."""
         signed, total = _join(weights, self.signed), _join((weights != 0).to(weights), self.total)
         variance = None if self.variance is None else _join(weights.square(), self.variance)
-        return Lines(signed, total, variance, None, None, self.row_total)
+        return Lines(signed, total, variance, None, None, self.row_total, self.admittance)
 
 
 def gather(conductance: Tensor, variance: Tensor | None, encoding: Encoding, unit: float) -> Lines:

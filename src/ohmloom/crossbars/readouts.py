@@ -148,7 +148,9 @@ class Sensing(NamedTuple):
         return self._replace(lines=lines, transfer=self.readout.front_end.transfer(lines))
 
     def cell_energy(self, levels: Tensor, reads: Tensor) -> Tensor:
-        """What ``reads`` of each phase's levels heat the cells with: see :meth:`FrontEnd.cell_energy`."""
+        """What ``reads`` of each phase's levels heat cells and wires with: see :meth:`FrontEnd.cell_energy`."""
+        if self.lines.admittance is not None:
+            return torch.einsum("k,kdsbr,dsrq,kdsbq->db", reads, levels, self.lines.admittance, levels)
         return self.readout.front_end.cell_energy(levels, reads, self.lines, self.transfer)
 
     @property

@@ -59,9 +59,7 @@ def solve(
     return Solution(*fields, solved.stats, solved.outcome)
 
 
-def check_circuit(
-    conductance: Tensor, voltage: Tensor, wires: Wires, conduction: Conduction, termination: str
-) -> None:
+def check_circuit(conductance: Tensor, voltage: Tensor, wires: Wires, conduction: Conduction, termination: str) -> None:
     """Refuse arrays and inputs that are no circuit; see `solve` for what is raised."""
     if termination not in ("ground", "open"):
         raise ConfigurationError(message("termination", "must be ground or open", repr(termination), "Choose one."))
