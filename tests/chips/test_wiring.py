@@ -123,6 +123,20 @@ def test_outputs_beyond_a_core_lie_in_another_array() -> None:
     assert torch.allclose(matrix.wired().acting[0, 0, 0, 0, :, :2], transfer[:, ::2], rtol=1e-9, atol=1e-18)
 
 
+def test_each_array_has_its_own_reference() -> None:
+    encoding = {"kind": "analogue", "layout": "offset-column"}
+    matrix, x = held("offset-column", "current", WIRES, encoding=encoding, columns=3), torch.rand(3, 6).double()
+    cells = matrix.conductance()[0, 0, 0, 0]  # (rows, 4 outputs and the reference)
+    level = x / x.amax(1, keepdim=True)
+    sums = []
+    for outputs in ((0, 1), (2, 3)):
+        transfer, _ = reference(cells[:, [*outputs, 4]], WIRES, "ground")
+        sensed = level @ transfer
+        sums.append(sensed[:, :2] - sensed[:, 2:])
+    wanted = torch.cat(sums, dim=1) / matrix.unit * matrix.scale * x.amax(1, keepdim=True)
+    assert torch.allclose(matrix.product(x)[0], wanted, rtol=1e-9, atol=1e-12)
+
+
 def test_wires_are_solved_once_per_programming(monkeypatch: pytest.MonkeyPatch) -> None:
     from ohmloom.chips import wiring
 
@@ -141,7 +155,8 @@ def test_wires_are_solved_once_per_programming(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"encoding": {"kind": "analogue", "layout": "offset-column"}, "columns": 3}, "its own reference"),
+        ({"encoding": {"kind": "analogue", "layout": "offset-column", "pair_sum": "digital"}, "columns": 3},
+         "own reference"),
         ({"encoding": {"kind": "bits", "bits": 2, "layout": "single"}, "readout": {"kind": "logic"},
           "drive": {"kind": "bit-serial", "bits": 2, "code": "unsigned"}}, "wires"),
     ],

@@ -50,9 +50,9 @@ class Arrays:
     def of(cls, mapping: Mapping, outputs: int) -> Arrays:
         encoding, capacity = mapping.encoding, mapping.output_capacity
         parts = 1 if capacity is None else -(-outputs // capacity)
-        if parts > 1 and encoding.layout is Layout.OFFSET_COLUMN:
-            rule = "must hold all outputs in one array where wires have resistance: each array has its own reference"
-            raise ConfigurationError(message("mapping.columns", rule, f"{outputs} outputs", "Use pairs."))
+        if parts > 1 and encoding.layout is Layout.OFFSET_COLUMN and encoding.pair_sum == "digital":
+            rule = "must hold all outputs in one array where each array's own reference is converted apart"
+            raise ConfigurationError(message("mapping.columns", rule, f"{outputs} outputs", "Subtract it analogue."))
         return cls(encoding.layout, len(encoding.significance), parts)
 
     @property
@@ -74,10 +74,27 @@ class Arrays:
         cells = arrays.unflatten(-1, (columns, self.slices, len(self.layout.signs)))
         return torch.einsum("...srclp->...lpsrc", cells)
 
+    @property
+    def reference(self) -> int:
+        """Physical columns of the reference, which stands at the end of each array."""
+        return self.slices if self.layout is Layout.OFFSET_COLUMN else 0
+
     def split(self, arrays: Tensor) -> list[Tensor]:
-        """Arrays side by side: equal numbers of outputs, the last with what is left."""
-        outputs = arrays.shape[-1] // self.grain
-        return list(arrays.split(-(-outputs // self.parts) * self.grain, dim=-1))
+        """Arrays side by side: equal numbers of outputs, the last with what is left; each with its own reference."""
+        width = arrays.shape[-1] - self.reference
+        held, reference = arrays[..., :width], arrays[..., width:]
+        parts = held.split(-(-width // self.grain // self.parts) * self.grain, dim=-1)
+        return [torch.cat([part, reference], dim=-1) for part in parts] if self.reference else list(parts)
+
+    def joined(self, parts: list[Tensor]) -> Tensor:
+        """The inverse. All are read against the last array's reference: what another's differs from it by is added to
+        the columns, from which it is subtracted anyway."""
+        if not self.reference:
+            return torch.cat(parts, dim=-1)
+        own = [part[..., -self.reference :] for part in parts]
+        moved = [part[..., : -self.reference].unflatten(-1, (-1, self.reference)) + (own[-1] - one).unsqueeze(-2)
+                 for part, one in zip(parts, own, strict=True)]  # fmt: skip
+        return torch.cat([*(part.flatten(-2) for part in moved), own[-1]], dim=-1)
 
     def signs(self, like: Tensor, *, backward: bool) -> Tensor:
         """With which sign a level drives each of the physical lines of one input, in their order."""
@@ -102,7 +119,7 @@ def wire_up(matrix: StoredMatrix) -> Wired:
     found = [sides.read(part, noisy) for part in arrays.split(arrays.lay_out(cells.double()))]
 
     def taken_up(leaves: list[Tensor]) -> Tensor:
-        together = arrays.take_up(torch.cat(leaves, dim=-1), cells.shape[-1]).to(cells)
+        together = arrays.take_up(arrays.joined(leaves), cells.shape[-1]).to(cells)
         return matrix._turned(together) if backward else together
 
     signs = arrays.signs(found[0].admittance, backward=backward)
@@ -126,7 +143,7 @@ def acting_cells(cells: Tensor, arrays: Arrays, wires: Wires, end: Termination) 
     for part in arrays.split(arrays.lay_out(cells)):
         transfer = effective_conductance(_live(part), wires, end) * (part.amax((-2, -1), keepdim=True) > 0)
         parts.append(transfer if end == "ground" else transfer * part.sum(-2, keepdim=True))
-    return arrays.take_up(torch.cat(parts, dim=-1), cells.shape[-1])
+    return arrays.take_up(arrays.joined(parts), cells.shape[-1])
 
 
 def termination(mapping: Mapping) -> Termination:

@@ -23,7 +23,7 @@ class WiresSettings(Description):
     validation_images: int = 5_000
     epochs: int = Field(default=4, ge=1)
     sizes: tuple[int, ...] = (64, 128, 256)  # rows and columns of an array
-    ohms: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # of a segment, rows and columns alike
+    ohms: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 6.0, 8.0)  # of a segment, rows and columns alike
     size: int = 128  # of the comparison
     steps: int = 60  # of programming through the wires
     tuning: int = 300  # batches of fine-tuning
