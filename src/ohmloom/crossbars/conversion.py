@@ -44,8 +44,8 @@ def drive(x: Tensor, limit: Tensor, lowest: float, steps: float, unit: float) ->
     from ohmloom.crossbars.conversion_loop import drive as loop  # numba takes half a second to start
 
     levels, vectors = torch.empty_like(x), (-1, x.shape[-1])
-    constants = (np.float32(number) for number in (lowest, steps, unit))
-    clipped = loop(x.numpy().reshape(vectors), limit.numpy().reshape(-1), *constants, levels.numpy().reshape(vectors))
+    held = (x.numpy().reshape(vectors), limit.numpy().reshape(-1), levels.numpy().reshape(vectors))
+    clipped = loop(*held, np.float32(lowest), np.float32(steps), np.float32(unit))
     return levels, int(clipped)
 
 

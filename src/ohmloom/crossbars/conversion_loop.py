@@ -13,7 +13,7 @@ ZERO, HALF, TWO = np.float32(0), np.float32(0.5), np.float32(2)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def drive(x, limit, lowest, steps, unit, out):  # type: ignore[no-untyped-def]
+def drive(x, limit, out, lowest, steps, unit):  # type: ignore[no-untyped-def]
     """unit · round(clip(x / limit, lowest, 1) · steps) into ``out`` (vectors, inputs), and how many clipped.
 
     ``limit`` has one number for each vector, or one.
@@ -68,9 +68,10 @@ def convert(mean, power, pull, column, own, source, weights, reads, gain, offset
                 for j in range(columns):
                     value[j] += weights[phase] * mean[phase, row, j]
         if source is not None:
+            drawn = noise[row % 4]
             for j in range(columns):
                 spread = variance[j] if variance[j] > ZERO else ZERO
-                value[j] += noise[row % 4, j] * math.sqrt(spread)
+                value[j] += drawn[j] * math.sqrt(spread)
         if gain is not None:
             for j in range(columns):
                 value[j] = value[j] * gain[group, j] + offset[group, j] * width
