@@ -65,3 +65,35 @@ def reference(conductance: Tensor, wires: Wires, termination: str) -> tuple[Tens
         return -across.T, own
     volts = -torch.linalg.solve(sensed, across)
     return volts.T, own + across.T @ volts
+
+
+def newton(conductance: Tensor, wires: Wires, volts: Tensor, termination: str, scale: float) -> Tensor:
+    """What the sensed ends of columns read, (columns,): A at ground, V where open, with I = g v0 sinh(U / v0) cells.
+
+    Plain Newton on the dense nodal equations from rest.
+    """
+    rows, columns = conductance.shape
+    cells = rows * columns
+    lines = laplacian(torch.zeros_like(conductance), wires)
+    total = len(lines)
+    known = torch.zeros(total, dtype=torch.bool)
+    known[:rows] = True
+    if termination == "ground":
+        known[-columns:] = True
+    value = torch.zeros(total, dtype=torch.float64)
+    value[:rows] = volts.double()
+    g = conductance.double().flatten()
+    row, column = torch.arange(rows, rows + cells), torch.arange(rows + cells, rows + 2 * cells)
+    for _ in range(60):
+        across = value[row] - value[column]
+        current, slope = g * scale * torch.sinh(across / scale), g * torch.cosh(across / scale)
+        rest, matrix = lines @ value, lines.clone()
+        rest[row] += current
+        rest[column] -= current
+        matrix[row, row] += slope
+        matrix[column, column] += slope
+        matrix[row, column] -= slope
+        matrix[column, row] -= slope
+        free = ~known
+        value[free] -= torch.linalg.solve(matrix[free][:, free], rest[free])
+    return value[-columns:] if termination == "open" else -(lines @ value)[-columns:]

@@ -482,8 +482,6 @@ def test_matrices_that_cannot_be_stored() -> None:
         store(random(3, 3), EXACT, IDEAL, Streams(0), bias=random(3))
     with pytest.raises(PlacementError, match=r"bias: .*Keep the bias digital"):
         store(torch.ones(1, 2), EXACT.replace(rows=4), IDEAL, Streams(0), bias=torch.full((1,), 50.0), limit=1.0)
-    with pytest.raises(ConfigurationError, match="must be ohmic"):
-        store(random(3, 3), NEURRAM, IDEAL.replace(conduction=HyperbolicSine(scale="0.2 V")), Streams(0))
 
 
 # --- non-linear converters ------------------------------------------------------------------------------------------

@@ -14,21 +14,22 @@ from ohmloom.crossbars import Wires
 from ohmloom.devices import Device
 from ohmloom.errors import ConfigurationError
 from ohmloom.ledger import Event
-from tests.nodal import reference
+from tests.nodal import newton, reference
 
 WIRES = Wires(row=60.0, column=25.0, driver=10.0, sense=5.0)
+IDEAL = Device.load("ideal")
 WAYS = [("pair-columns", "current"), ("pair-rows", "current"), ("pair-rows", "voltage")]
 
 
 def held(layout: str, front_end: str, wires: Wires, **more: Any) -> StoredMatrix:
     torch.manual_seed(1)
-    encoding = more.pop("encoding", {"kind": "analogue", "layout": layout})
+    encoding, device = more.pop("encoding", {"kind": "analogue", "layout": layout}), more.pop("device", IDEAL)
     mapping = Mapping(
         drive={"kind": "amplitude"}, encoding=encoding, lowest="1 uS",
         readout={"kind": "analogue", "front_end": {"kind": front_end}}, **more,
     )  # fmt: skip
     weights = torch.randn(4, 6, dtype=torch.float64)
-    return store(weights, mapping, Device.load("ideal"), ol.Streams(0), wires=wires)
+    return store(weights, mapping, device, ol.Streams(0), wires=wires)
 
 
 def physical(matrix: StoredMatrix, layout: str) -> Tensor:
@@ -87,6 +88,31 @@ def test_energy_is_the_power_of_the_drivers(layout: str, front_end: str) -> None
         matrix.product(x)
     joule = sum(v for (_, _, e), per_die in ledger.counts.items() if e is Event.CELL_JOULE for v in per_die.values())
     assert joule == pytest.approx(power * matrix.mapping.readout.integration, rel=1e-6)
+
+
+@pytest.mark.parametrize(("layout", "front_end"), WAYS)
+def test_other_than_ohmic_cells_are_solved(layout: str, front_end: str) -> None:
+    device = Device.load("ideal").replace(conduction={"kind": "sinh", "scale": "0.1 V"})
+    matrix, x = held(layout, front_end, WIRES, device=device), torch.rand(3, 6, dtype=torch.float64) - 0.4
+    level = x / x.abs().amax(1, keepdim=True)
+    array = physical(matrix, layout)
+    volts = (torch.stack([level, -level], dim=-1).flatten(1) if layout == "pair-rows" else level) * 0.2
+    end = "open" if front_end == "voltage" else "ground"
+    sensed = torch.stack([newton(array, WIRES, one, end, 0.1) for one in volts]) / 0.2
+    if front_end == "voltage":
+        sensed = sensed * array.sum(0)
+    elif layout == "pair-columns":
+        sensed = sensed[:, ::2] - sensed[:, 1::2]
+    wanted = sensed / matrix.unit * matrix.scale * x.abs().amax(1, keepdim=True)
+    assert torch.allclose(matrix.product(x)[0], wanted, rtol=1e-7, atol=1e-10)
+    ohmic = held(layout, front_end, WIRES).product(x)[0]
+    assert (ohmic - wanted).norm() > 0.01 * wanted.norm()
+
+
+def test_the_transpose_of_other_cells_is_refused() -> None:
+    device = Device.load("ideal").replace(conduction={"kind": "sinh", "scale": "0.1 V"})
+    with pytest.raises(ConfigurationError, match="ohmic"):
+        held("pair-rows", "current", WIRES, device=device).T.product(torch.rand(2, 4, dtype=torch.float64))
 
 
 def test_the_transpose_is_driven_from_the_other_side() -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ohmloom.chips.logic import stored_weights, weight_steps
+from ohmloom.chips.solved import SolvedArrays
 from ohmloom.crossbars import (
     AnalogueReadout,
     Layout,
@@ -49,6 +50,10 @@ def compile_matrix(matrix: StoredMatrix) -> tuple[Sensing, Tensor | None]:
         full_level = float(effective) / voltage
     current = matrix.unit * voltage
     sensing = compile_sensing(readout, encoding, lines, nominal, matrix.errors(), current, full_level)
+    if matrix.solves:
+        bound = gather(conductance, None, encoding, matrix.unit)  # no cell on wires takes more than it would without
+        largest = compile_sensing(readout, encoding, bound, nominal, None, current, full_level).largest
+        sensing = sensing._replace(largest=largest, circuit=SolvedArrays.of(matrix, sensing))
     if sensing.gain is not None and not matrix.mapping.normalise:
         known = sensing.gain
         mean = known.sum(dim=(1, 2, 3, 4), keepdim=True) / (known > 0).sum(dim=(1, 2, 3, 4), keepdim=True)
@@ -85,9 +90,11 @@ def select_dies(sensing: Sensing, dies: slice) -> Sensing:
     errors = sensing.errors
     if errors is not None:
         errors = ColumnErrors(errors.gain[dies], errors.offset[dies])
+    circuit = None if sensing.circuit is None else sensing.circuit.select(dies)
     return sensing._replace(
-        lines=lines, transfer=transfer, gain=pick(sensing.gain), errors=errors, largest=pick(sensing.largest)
-    )
+        lines=lines, transfer=transfer, gain=pick(sensing.gain), errors=errors, largest=pick(sensing.largest),
+        circuit=circuit,
+    )  # fmt: skip
 
 
 def column_errors(matrix: StoredMatrix) -> ColumnErrors | None:

@@ -20,7 +20,7 @@ from ohmloom.chips.mapping import Mapping
 from ohmloom.chips.segments import Segments
 from ohmloom.chips.sensing import column_errors, compile_matrix, effective_matrix, held_matrix, hold, select_dies
 from ohmloom.chips.tally import record_product
-from ohmloom.chips.wiring import Wired, wire_up
+from ohmloom.chips.wiring import Wired, termination, wire_up
 from ohmloom.crossbars import AnalogueReadout, Driven, Layout, LogicReadout, Sensing, Wires, sense
 from ohmloom.crossbars.converters import ColumnErrors
 from ohmloom.crossbars.readouts import default_range
@@ -127,6 +127,13 @@ class StoredMatrix:
         if self.mirror is not None:
             return self._turned(self.mirror.conductance())
         return self._cached("conductance", self._aged)
+
+    @property
+    def solves(self) -> bool:
+        """True if every product solves a circuit: cells are not ohmic, and their lines do not hold them at one voltage
+        (wires have resistance, or columns are open)."""
+        held = termination(self.mapping) == "ground" and self.wires.absent
+        return not (self.device.conduction.ohmic or held or isinstance(self.mapping.readout, LogicReadout))
 
     def wired(self) -> Wired:
         """The cells on the wires of their arrays, rebuilt only when cells or their age change."""
@@ -251,7 +258,7 @@ class StoredMatrix:
         else:
             spread = self.segments.spread(driven.levels)  # (phases, dies, batch, segments, rows)
             driven, levels = driven._replace(levels=spread.flatten(-2)), spread.transpose(2, 3)
-        if not self.device.conduction.ohmic:
+        if not (self.device.conduction.ohmic or self.solves):
             levels = self.device.conduction.effective_voltage(levels * self.mapping.voltage) / self.mapping.voltage
         return driven, levels
 

@@ -12,7 +12,7 @@ from ohmloom.chips.mapping import Mapping
 from ohmloom.chips.segments import Segments
 from ohmloom.chips.stored import StoredMatrix
 from ohmloom.chips.tally import record_pulses
-from ohmloom.crossbars import AnalogueReadout, Layout, LogicReadout, VoltageSense, Wires
+from ohmloom.crossbars import Layout, LogicReadout, Wires
 from ohmloom.devices import Cells, Device, Written
 from ohmloom.devices import form as form_cells
 from ohmloom.devices import program as write_cells
@@ -247,7 +247,3 @@ def _check_weights(weights: Tensor, bias: Tensor | None, mapping: Mapping, devic
             raise NotFiniteError(
                 message(f"{name}.{what}", "must be finite", f"{count} NaN or inf", "Check the training.")
             )
-    open_columns = isinstance(mapping.readout, AnalogueReadout) and isinstance(mapping.readout.front_end, VoltageSense)
-    if open_columns and not device.conduction.ohmic:
-        rule = "must be ohmic under voltage sensing: open columns of other cells need a non-linear solver"
-        raise ConfigurationError(message("device.conduction", rule, device.conduction, "Use current sensing."))

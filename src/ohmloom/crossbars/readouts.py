@@ -116,6 +116,23 @@ class Sensed(NamedTuple):
     steps: Callable[[], Tensor] | None  # decrement steps (dies,), where the converter counts
 
 
+class Circuit(ABC):
+    """Abstract: an array whose columns are solved for every vector of levels."""
+
+    @abstractmethod
+    def read(self, levels: Tensor, linear: Tensor) -> Tensor:
+        """The noiseless read of levels (phases, dies, segments, batch, rows): (phases, dies, segments, channels, batch,
+        columns). ``linear`` is the transfer that ohmic cells would have, noise that is slower than a call included."""
+
+    @abstractmethod
+    def select(self, dies: slice) -> Circuit:
+        """The circuit of some of the dies."""
+
+    @abstractmethod
+    def power(self, levels: Tensor, reads: Tensor) -> Tensor:
+        """What ``reads`` of each phase's levels take from the drivers, as :meth:`Sensing.cell_energy` has it."""
+
+
 class Sensing(NamedTuple):
     """A read-out compiled for one array: how phases, channels and references meet."""
 
@@ -130,6 +147,7 @@ class Sensing(NamedTuple):
     saturation: float | None  # of |read|, in units of a value of 1 at full drive
     own_noise: Tensor | None  # (conversions, 1, 1): variance of one read from the front ends of all columns that meet
     largest: Tensor  # (dies, 1, 1, 1, 1): |value| that no noiseless read of one phase exceeds
+    circuit: Circuit | None = None  # of cells that are not ohmic, where lines are no linear map
 
     @property
     def path(self) -> str:
@@ -149,6 +167,8 @@ class Sensing(NamedTuple):
 
     def cell_energy(self, levels: Tensor, reads: Tensor) -> Tensor:
         """What ``reads`` of each phase's levels heat cells and wires with: see :meth:`FrontEnd.cell_energy`."""
+        if self.circuit is not None:
+            return self.circuit.power(levels, reads)
         if self.lines.admittance is not None:
             return torch.einsum("k,kdsbr,dsrq,kdsbq->db", reads, levels, self.lines.admittance, levels)
         return self.readout.front_end.cell_energy(levels, reads, self.lines, self.transfer)
@@ -163,7 +183,14 @@ class Sensing(NamedTuple):
         """True if all phases are one product: nothing between them is non-linear, nor is the noise's sum."""
         noiseless = self.transfer.variance is None
         mergeable = noiseless or self.readout.front_end.merges_phases
-        return self.readout.phase_sum == "analogue" and self.saturation is None and mergeable
+        linear = self.saturation is None and self.circuit is None
+        return self.readout.phase_sum == "analogue" and linear and mergeable
+
+    def sums(self, levels: Tensor, square: Tensor) -> Sums:
+        """What levels and their squares add up to on the lines: see :class:`Transfer`."""
+        if self.circuit is None:
+            return self.transfer.sums(levels, square)
+        return self.transfer.sums(levels, square)._replace(mean=self.circuit.read(levels, self.transfer.mean))
 
 
 def compile_sensing(
@@ -279,7 +306,7 @@ def _read_lines(
         square = levels if transfer.variance is None else add_phases(added.reads, square)
         if sensing.merges_phases:
             levels, added = add_phases(significance, levels), None
-    reads = Reads(transfer.sums(levels, square), transfer.column, added, own)
+    reads = Reads(sensing.sums(levels, square), transfer.column, added, own)
     return (reads if sensing.nodes is None else _met(reads, sensing.nodes)), 0
 
 
@@ -288,7 +315,7 @@ def _read_saturating(
 ) -> tuple[Tensor, Tensor]:
     """The same where the amplifiers of each column and phase saturate: at the mean of the phase's unit reads."""
     front, transfer, analogue = sensing.readout.front_end, sensing.transfer, sensing.readout.phase_sum == "analogue"
-    mean, variance = Reads(transfer.sums(levels, levels.square()), transfer.column).moments()
+    mean, variance = Reads(sensing.sums(levels, levels.square()), transfer.column).moments()
     repeats = (significance.abs() if analogue else torch.ones_like(significance)).view(-1, 1, 1, 1, 1, 1)
     own = front.noise**2 / repeats if front.noise > 0 else None
     noisy = Reads(Sums(mean, None if variance is None else variance / repeats), own=own).draw(generator)
