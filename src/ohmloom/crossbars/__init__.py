@@ -9,6 +9,7 @@ from ohmloom.crossbars.converters import (
     Uniform,
 )
 from ohmloom.crossbars.drives import Affine, Amplitude, BitSerial, Drive, Driven, Pulses
+from ohmloom.crossbars.effective import Terminals, effective_conductance, terminals
 from ohmloom.crossbars.encodings import Analogue, Bipolar, Bits, Encoding, Layout, Radix
 from ohmloom.crossbars.frontends import CurrentSense, FrontEnd, VoltageSense
 from ohmloom.crossbars.lines import Lines, gather
@@ -42,11 +43,14 @@ __all__ = [
     "Sensed",
     "Sensing",
     "StochasticNeuron",
+    "Terminals",
     "Uniform",
     "VoltageSense",
     "Wires",
     "compile_sensing",
+    "effective_conductance",
     "gather",
     "sense",
     "standard_normal",
+    "terminals",
 ]

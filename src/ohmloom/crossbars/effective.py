@@ -127,7 +127,7 @@ def _network(cells: Tensor, wires: Wires, termination: Termination) -> Network:
     cells = F.pad(cells, (0, more_columns, 0, more_rows)) if more_rows or more_columns else cells
     weak = 2.0**-60 if cells.dtype == torch.float64 else 2.0**-30
     driven, far = 1 / (wires.row + wires.driver), 0.0
-    row_links = [driven, *[1 / wires.row] * (p * 0 + columns - 1 + more_columns), far]
+    row_links = [driven, *[1 / wires.row] * (columns - 1 + more_columns), far]
     if wires.rows_from == "both":  # padding must not lengthen the row: its segments are shorts
         row_links = [driven, *[1 / wires.row] * (columns - 1), *[1 / (wires.row * weak)] * more_columns, driven]
     column_links = [0.0, *[1 / wires.column] * (rows - 1 + more_rows), 0.0]

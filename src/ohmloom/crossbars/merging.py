@@ -18,8 +18,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ohmloom.crossbars.leaves import invert
-
 TOP, LEFT, BOTTOM, RIGHT = range(4)
 SMALL = 16  # nodes: up to here the compiled inverse is the faster one
 
@@ -175,6 +173,8 @@ def invert_links(links: Tensor, excess: Tensor) -> Tensor:
     """
     nodes = links.shape[-1]
     if nodes <= SMALL:
+        from ohmloom.crossbars.leaves import invert  # numba takes half a second to start
+
         links = links.contiguous()
         invert(links.numpy(), excess.contiguous().numpy())
         return links
