@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import multiprocessing
-import os
 import resource
+import statistics
 import sys
+from pathlib import Path
+from unittest import mock
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.timing import Result, compare, result
 from ohmloom.crossbars import Wires, effective_conductance
-from ohmloom.crossbars.elimination import Elimination, Join, Node, leaf_size
-from ohmloom.crossbars.merging import Plan
+from ohmloom.crossbars.elimination import leaf_size
 
 OHM = Wires(row=1.0, column=1.0)
 INPUTS, SIZE, LARGE = 1024, 128, 512
@@ -39,13 +42,13 @@ def against_badcrossbar(pairs: int) -> list[Result]:
     except ImportError:
         print("    badcrossbar is not installed: left out (pip install badcrossbar)")
         return []
+    logging.getLogger("badcrossbar").setLevel(logging.WARNING)
     conductance, voltage, results = cells(SIZE, SIZE), 0.2 * torch.rand(INPUTS, SIZE, dtype=torch.float64), []
 
     def theirs() -> Tensor:
-        with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
-            found = badcrossbar.compute(
-                voltage.T.numpy(), 1 / conductance.numpy(), 1.0, node_voltages=False, all_currents=False
-            )
+        found = badcrossbar.compute(
+            voltage.T.numpy(), 1 / conductance.numpy(), 1.0, node_voltages=False, all_currents=False
+        )
         return torch.from_numpy(found.currents.output)
 
     for dtype, bar in ((torch.float64, 120), (torch.float32, 200)):
@@ -76,7 +79,9 @@ def against_products(pairs: int) -> list[Result]:
 
             ours, plain = compare(lambda: effective_conductance(g, OHM), products, pairs)  # noqa: B023
             plain = [seconds * work / (count * 2 * side**3) for seconds in plain]
-            against = f"products of {side} x {side} with the same {work / 1e9:.3f} GFLOP; {peak(size, dtype):.0f} MB more at most"
+            against = (
+                f"products of {side} x {side}, the same {work / 1e9:.3f} GFLOP; ours takes {peak(size, dtype):.0f} MB"
+            )
             name = f"wires: building {size} x {size}, {_name(dtype)}"
             results.append(result(name, (ours, plain), "2.5" if size == LARGE else "", against))
     return results
@@ -110,11 +115,56 @@ def batches(pairs: int) -> list[Result]:
 
 
 def operations(conductance: Tensor) -> int:
-    """Floating-point operations (products and sums) that eliminating this array needs: of leaves, inverses, products.
+    """Floating-point operations of eliminating one array: its matrix products, small inverses and leaves.
 
-    Counted from the same tree of joins. Of a join with h shared nodes and t other terminals: the inverse 4/3 h³ by
-    halves, X = S⁻¹ F 2 h² t, and of Fᵀ X what is needed. Of a leaf pivot with k neighbours: k²  (one triangle).
+    A small inverse is 2 n³; a leaf's pivot with k neighbours k² (one triangle). Work on single entries is left out.
     """
-    rows, columns = conductance.shape
-    leaf = leaf_size(rows)[0], leaf_size(columns)[0]
-    return _joins(conductance) + _leaves(rows, columns, *leaf)
+    from ohmloom.crossbars import leaves
+
+    inverses, real = 0, leaves.invert
+
+    def counted(links: np.ndarray, excess: np.ndarray) -> None:
+        nonlocal inverses
+        inverses += len(links) * 2 * links.shape[1] ** 3
+        real(links, excess)
+
+    with FlopCounterMode(display=False) as counter, mock.patch.object(leaves, "invert", counted):
+        effective_conductance(conductance, OHM)
+    (p, high), (q, wide) = (leaf_size(lines) for lines in conductance.shape)
+    active = np.empty(2 * p + 4 * q, np.int64)
+    pivots = sum(leaves.neighbours(row, j, p, q, active) ** 2 for row in range(p) for j in range(q))
+    return counter.get_total_flops() + inverses + high * wide * pivots
+
+
+def peak(size: int, dtype: torch.dtype) -> float:
+    """Largest resident memory of building one array, in MB over what a fresh process holds before."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_peak, (size, dtype))
+
+
+def _peak(size: int, dtype: torch.dtype) -> float:
+    torch.set_num_threads(1)
+    g = cells(size, size, dtype=dtype)
+    effective_conductance(g[:64, :64].contiguous(), OHM)  # what is loaded and compiled once is not counted
+    before = _resident()
+    effective_conductance(g, OHM)
+    return (_resident() - before) / 1e6
+
+
+def _resident() -> float:
+    """The most bytes that this process ever held. (Linux hands ru_maxrss down to a process that is started.)"""
+    status = Path("/proc/self/status")
+    if status.exists():
+        found = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return 1024.0 * int(found.split()[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1.0 if sys.platform == "darwin" else 1024.0)
+
+
+def _faster(seconds: tuple[list[float], list[float]]) -> float:
+    ours, plain = seconds
+    return statistics.median(b / a for a, b in zip(ours, plain, strict=True))
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

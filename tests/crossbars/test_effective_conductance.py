@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -102,12 +104,14 @@ def test_badcrossbars_own_example() -> None:
     voltage = np.array([[1.5], [2.3], [1.7]])  # its README
     resistance = np.array([[345, 903, 755, 257, 646], [652, 401, 508, 166, 454], [442, 874, 190, 244, 635]], float)
     theirs = badcrossbar.compute(voltage, resistance, 0.5).currents.output
-    ours = torch.from_numpy(voltage.T) @ effective_conductance(torch.from_numpy(1 / resistance), Wires(row=0.5, column=0.5))
+    ours = torch.from_numpy(voltage.T) @ effective_conductance(
+        torch.from_numpy(1 / resistance), Wires(row=0.5, column=0.5)
+    )
     assert error(ours, np.asarray(theirs)) < 1e-12
 
 
-def test_float32_needs_its_repairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without row sums and with subtraction, as nodal admittances are usually eliminated, float32 loses a hundredfold."""
+def test_float32_needs_its_repairs() -> None:
+    """Schur complements as usual, with diagonals and subtraction: float32 loses a hundredfold."""
     conductance, wires = cells(128, 128).float(), Wires(row=1.0, column=1.0)
     wanted = effective_conductance(conductance.double(), wires).numpy()
     good = error(effective_conductance(conductance, wires), wanted)
@@ -117,7 +121,7 @@ def test_float32_needs_its_repairs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _plain_elimination(conductance: Tensor, ohms: float) -> Tensor:
     """Schur complements of the whole admittance matrices, line by line of columns' nodes, their diagonals kept."""
-    rows, columns = conductance.shape
+    columns = conductance.shape[-1]
     link = 1 / ohms
     line = torch.diag(torch.full((columns,), 2 * link)) - link * (
         torch.diag(torch.ones(columns - 1), 1) + torch.diag(torch.ones(columns - 1), -1)
@@ -221,7 +225,7 @@ def test_loss_is_proportional_to_small_wire_resistance(termination: str) -> None
         (effective_conductance(conductance, Wires(row=r, column=r), termination) - ideal).abs().max()
         for r in (1e-3, 1e-2, 1e-1)
     ]
-    exponents = [float(torch.log10(b / a)) for a, b in zip(loss[:-1], loss[1:], strict=True)]
+    exponents = [float(torch.log10(b / a)) for a, b in pairwise(loss)]
     assert exponents == pytest.approx([1, 1], abs=2e-3)
 
 
@@ -237,9 +241,9 @@ def test_open_and_short_cells() -> None:
     conductance = cells(20, 20)
     conductance[3] = 0  # a row without cells
     conductance[:, 5] = 0  # a column without cells
-    conductance[7, 8] = 1e9  # a short
+    conductance[7, 8] = 1e3  # a short: 1 mohm
     found = effective_conductance(conductance, SOME)
-    assert error(found, truth(conductance, SOME)) < 1e-9  # the reference itself loses digits at the short
+    assert error(found, truth(conductance, SOME)) < 1e-10  # the reference itself loses digits at the short
     assert (found[:, 5] == 0).all()
     assert (found[3] == 0).all()
     gain = effective_conductance(conductance, SOME, "open")
@@ -327,7 +331,7 @@ BAD = [
 
 @pytest.mark.parametrize("solve", [effective_conductance, terminals])
 @pytest.mark.parametrize(("make", "kind", "rule"), BAD, ids=[rule + str(n) for n, (_, _, rule) in enumerate(BAD)])
-def test_bad_input_is_refused(make, kind, rule, solve) -> None:  # noqa: ANN001
+def test_bad_input_is_refused(make, kind, rule, solve) -> None:
     for wires in (Wires(), SOME):
         with pytest.raises(kind, match=rule):
             solve(make(), wires)

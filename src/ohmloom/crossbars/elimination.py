@@ -146,7 +146,9 @@ class Elimination:
 
         p, q = self.network.leaf
         where = (len(self.network.conductance), region.high, region.wide)
-        getattr(leaves, what)(*self.numbers, where, (p, q, region.top * p, region.left * q), *(t.numpy() for t in tensors))
+        getattr(leaves, what)(
+            *self.numbers, where, (p, q, region.top * p, region.left * q), *(t.numpy() for t in tensors)
+        )
 
     def backward(self, upstream: Tensor, node: Node) -> Tensor:
         """dL/dG (arrays, rows, columns) from dL/dY (arrays, t, t), symmetric, of the whole array's terminals."""

@@ -76,7 +76,9 @@ def _span(source: int, target: int, length: int) -> Span:
     return slice(source, source + length), slice(target, target + length)
 
 
-def merge(first: Block, second: Block, across: bool, driven: bool = False, sensed: bool = False) -> tuple[Block, Tensor]:
+def merge(
+    first: Block, second: Block, across: bool, driven: bool = False, sensed: bool = False
+) -> tuple[Block, Tensor]:
     """The block that two neighbours (batched alike) become, and the voltages X (batch, nodes, t) of the shared nodes.
 
     ``first`` lies left of or above ``second``. ``driven`` and ``sensed``: the left and the top side of the new block
