@@ -17,8 +17,15 @@ from benchmarks.products import convolution, linear
 from benchmarks.programming import programming
 from benchmarks.timing import Result
 from benchmarks.training import training
+from benchmarks.wires import wires
 
-BENCHMARKS = {"linear": linear, "training": training, "programming": programming, "convolution": convolution}
+BENCHMARKS = {
+    "linear": linear,
+    "training": training,
+    "programming": programming,
+    "convolution": convolution,
+    "wires": wires,
+}
 
 
 def main() -> int:

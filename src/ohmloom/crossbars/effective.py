@@ -50,9 +50,7 @@ def effective_conductance(conductance: Tensor, wires: Wires, termination: Termin
     cells = wires.with_access(conductance)
     if wires.ideal:
         return cells if termination == "ground" else cells / _column_totals(cells)
-    arrays = _oriented(cells, wires).flatten(0, -3) if cells.dim() > 2 else _oriented(cells, wires)[None]
-    group = max(TOGETHER // arrays[0].numel(), 1) if len(arrays) else 1
-    parts = [_transfer(part, wires, termination) for part in arrays.split(group)]
+    parts = [_transfer(part, wires, termination) for part in _groups(cells, wires)]
     return _oriented(torch.cat(parts).view(cells.shape), wires)
 
 
@@ -73,9 +71,7 @@ def terminals(conductance: Tensor, wires: Wires, termination: Termination = "gro
         transfer = effective_conductance(conductance, wires, termination)
         own = torch.diag_embed(cells.sum(-1))
         return Terminals(transfer, own if termination == "ground" else own - cells @ transfer.mT)
-    arrays = _oriented(cells, wires).flatten(0, -3) if cells.dim() > 2 else _oriented(cells, wires)[None]
-    group = max(TOGETHER // arrays[0].numel(), 1) if len(arrays) else 1
-    found = [_terminals(part, wires, termination) for part in arrays.split(group)]
+    found = [_terminals(part, wires, termination) for part in _groups(cells, wires)]
     transfer = torch.cat([f.transfer for f in found]).view(cells.shape)
     admittance = torch.cat([f.admittance for f in found]).view(*cells.shape[:-1], cells.shape[-2])
     if wires.columns_to == "bottom":
@@ -110,6 +106,13 @@ def _column_totals(cells: Tensor) -> Tensor:
     return torch.where(total > 0, total, total.amax(-1, keepdim=True))
 
 
+def _groups(cells: Tensor, wires: Wires) -> list[Tensor]:
+    """Arrays (arrays, rows, columns), sensed at row 0, a limited number of cells at a time."""
+    arrays = _oriented(cells, wires).reshape(-1, *cells.shape[-2:])
+    group = max(TOGETHER // cells.shape[-2:].numel(), 1)
+    return [arrays[start : start + group] for start in range(0, max(len(arrays), 1), group)]
+
+
 def _oriented(matrix: Tensor, wires: Wires) -> Tensor:
     """With the sensed end of the columns at row 0; and back."""
     return matrix.flip(-2) if wires.columns_to == "bottom" else matrix
@@ -127,7 +130,7 @@ def _network(cells: Tensor, wires: Wires, termination: Termination) -> Network:
     cells = F.pad(cells, (0, more_columns, 0, more_rows)) if more_rows or more_columns else cells
     weak = 2.0**-60 if cells.dtype == torch.float64 else 2.0**-30
     driven, far = 1 / (wires.row + wires.driver), 0.0
-    row_links = [driven, *[1 / wires.row] * (p * 0 + columns - 1 + more_columns), far]
+    row_links = [driven, *[1 / wires.row] * (columns - 1 + more_columns), far]
     if wires.rows_from == "both":  # padding must not lengthen the row: its segments are shorts
         row_links = [driven, *[1 / wires.row] * (columns - 1), *[1 / (wires.row * weak)] * more_columns, driven]
     column_links = [0.0, *[1 / wires.column] * (rows - 1 + more_rows), 0.0]
@@ -158,8 +161,8 @@ def _terminals(cells: Tensor, wires: Wires, termination: Termination) -> Termina
     block = Elimination(network, whole=True, keep=False).forward()[0]
     transfer = _between(block)
     ends = [block.side(side) for side in (LEFT, RIGHT) if block.sides[side]]
-    between = sum(block.conductance[:, a, c] for a in ends for c in ends)
-    between = between[:, :rows, :rows].clone()
+    between = torch.stack([block.conductance[:, a, c] for a in ends for c in ends]).sum(0)
+    between = between[:, :rows, :rows]
     between.diagonal(dim1=-2, dim2=-1).zero_()
     own = between.sum(-1) + transfer[:, :rows].sum(-1)
     if termination == "open":

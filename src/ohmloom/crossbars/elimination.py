@@ -9,12 +9,11 @@ the columns is here the *top* row.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ohmloom.crossbars.leaves import differentiate, eliminate
 from ohmloom.crossbars.merging import BOTTOM, LEFT, RIGHT, TOP, Block, Plan, merge, plan, split
 
 LEAF = 8  # cells along a side, about
@@ -114,7 +113,7 @@ class Elimination:
         sides = (q, p, q, p)
         size = sum(sides)
         out = self.network.conductance.new_empty(arrays * region.high * region.wide, size, size)
-        self._compiled(eliminate, region, out)
+        self._compiled("eliminate", region, out)
         block = Block(out.view(arrays, region.high, region.wide, size, size), sides)
         while block.conductance.shape[1] * block.conductance.shape[2] > 1:
             across = self._across(block)
@@ -142,10 +141,14 @@ class Elimination:
         conductance = block.conductance.index_select(-2, memory.kept).index_select(-1, memory.kept)
         return Block(conductance, (sides[0], sides[1], sides[2], sides[3]))
 
-    def _compiled(self, kernel, region: Region, *tensors: Tensor) -> None:
+    def _compiled(self, what: Literal["eliminate", "differentiate"], region: Region, *tensors: Tensor) -> None:
+        from ohmloom.crossbars import leaves  # numba takes half a second to start
+
         p, q = self.network.leaf
         where = (len(self.network.conductance), region.high, region.wide)
-        kernel(*self.numbers, where, (p, q, region.top * p, region.left * q), *(t.numpy() for t in tensors))
+        getattr(leaves, what)(
+            *self.numbers, where, (p, q, region.top * p, region.left * q), *(t.numpy() for t in tensors)
+        )
 
     def backward(self, upstream: Tensor, node: Node) -> Tensor:
         """dL/dG (arrays, rows, columns) from dL/dY (arrays, t, t), symmetric, of the whole array's terminals."""
@@ -170,7 +173,7 @@ class Elimination:
         for across, how, voltages in reversed(node.levels):
             both = split(upstream, voltages, how)
             upstream = torch.stack(both, 3 if across else 2).flatten(2 if across else 1, 3 if across else 2)
-        self._compiled(differentiate, node.region, upstream.flatten(0, 2).contiguous(), gradient)
+        self._compiled("differentiate", node.region, upstream.flatten(0, 2).contiguous(), gradient)
 
 
 def _every_other(blocks: Tensor, across: bool, start: int) -> Tensor:

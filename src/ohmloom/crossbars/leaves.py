@@ -1,4 +1,4 @@
-"""Compiled elimination of small blocks of an array, free of subtraction: the leaves of :mod:`~ohmloom.crossbars.merging`.
+"""Compiled elimination of small blocks of an array, free of subtraction: leaves of :mod:`~ohmloom.crossbars.merging`.
 
 A network of conductances is kept as its off-diagonal conductances c_ij >= 0 alone. Eliminating node k,
 
@@ -147,7 +147,7 @@ def join(network, row, p, q, cells, first, last, inverse):  # type: ignore[no-un
 
 @njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
 def factor(cells, ends, links, top, steps, network, voltages, inverses, keep):  # type: ignore[no-untyped-def]
-    """Eliminate all inner nodes of ``LANES`` leaves; ``network`` then holds the terminals' conductances above its diagonal.
+    """Eliminate the inner nodes of ``LANES`` leaves; ``network`` then holds their terminals (above its diagonal).
 
     ``cells`` (p, q, lanes); ``ends`` (2, lanes) links of rows to left and right; ``links`` (q, lanes) between cells of
     a row; ``top`` (q, lanes); ``steps`` (p + 1, lanes) of columns, the last to the bottom. ``voltages`` and

@@ -18,8 +18,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ohmloom.crossbars.leaves import invert
-
 TOP, LEFT, BOTTOM, RIGHT = range(4)
 SMALL = 16  # nodes: up to here the compiled inverse is the faster one
 
@@ -88,18 +86,60 @@ def merge(
     """
     how, batch = plan(first.sides, second.sides, across), first.conductance.shape[:-2]
     outward, excess, links = _gather(first, second, how)
+    lines = _lines(how, across)
     size = sum(how.sides)
-    voltages = invert_links(links, excess) @ outward
-    joined = outward.new_empty(outward.shape[0], size, size)
+    joined = (outward.new_zeros if driven or sensed else outward.new_empty)(outward.shape[0], size, size)
+    voltages = _eliminate(outward, invert_links(links, excess), lines, _needed(how.sides, driven, sensed), joined)
     whole = joined.view(*batch, size, size)
-    needed = _needed(how.sides, driven, sensed)
-    for rows, columns in needed:
-        torch.bmm(outward[:, :, rows].mT, voltages[:, :, columns], out=joined[:, rows, columns])
     for block, spans in zip((first, second), how.spans, strict=True):
         for rows, new_rows in spans:
             for columns, new_columns in spans:
                 whole[..., new_rows, new_columns] += block.conductance[..., rows, columns]
     return Block(whole, how.sides), voltages
+
+
+def _lines(how: Plan, across: bool) -> list[slice]:
+    """The sides at which the lines of the shared nodes end: terminal i there lies on the line of node i."""
+    ends = (LEFT, RIGHT) if across else (TOP, BOTTOM)
+    starts = [sum(how.sides[:end]) for end in ends if how.sides[end]]
+    return [slice(start, start + how.nodes) for start in starts]
+
+
+def _eliminate(
+    outward: Tensor, inverse: Tensor, lines: list[slice], needed: list[tuple[slice, slice]], joined: Tensor
+) -> Tensor:
+    """X = S⁻¹ F, and Fᵀ X into ``joined``.
+
+    What a node shares with its own line outweighs the rest by far where wires conduct well. A long sum in which many
+    small numbers meet a large one is rounded the same way each time, so the large one is kept apart and added last.
+    """
+    own = [_taken(outward[:, :, line]) for line in lines]
+    self_inverse = _taken(inverse)
+    voltages = (inverse @ outward).addcmul_(self_inverse[:, :, None], outward)
+    for line, link in zip(lines, own, strict=True):
+        voltages[:, :, line].addcmul_(inverse, link[:, None, :])
+    ahead = [self_inverse * link for link in own]
+    total = voltages.sum(-1) + sum(ahead)  # all terminals at 1 V put all nodes at 1 V: the row sums are repaired
+    voltages /= total[:, :, None]
+    ahead = [voltage / total for voltage in ahead]
+    for rows, columns in needed:
+        torch.bmm(outward[:, :, rows].mT, voltages[:, :, columns], out=joined[:, rows, columns])
+    for line, link in zip(lines, own, strict=True):
+        joined[:, line].addcmul_(link[:, :, None], voltages)
+    for line, voltage in zip(lines, ahead, strict=True):
+        joined[:, :, line].addcmul_(outward.mT, voltage[:, None, :])
+        for other, link in zip(lines, own, strict=True):
+            joined[:, other, line].diagonal(dim1=1, dim2=2).addcmul_(link, voltage)
+        voltages[:, :, line].diagonal(dim1=1, dim2=2).add_(voltage)
+    return voltages
+
+
+def _taken(matrix: Tensor) -> Tensor:
+    """The diagonal (batch, n), which is set to zero in ``matrix``."""
+    diagonal = matrix.diagonal(dim1=1, dim2=2)
+    taken = diagonal.clone()
+    diagonal.zero_()
+    return taken
 
 
 def _needed(sides: tuple[int, ...], driven: bool, sensed: bool) -> list[tuple[slice, slice]]:
@@ -135,6 +175,8 @@ def invert_links(links: Tensor, excess: Tensor) -> Tensor:
     """
     nodes = links.shape[-1]
     if nodes <= SMALL:
+        from ohmloom.crossbars.leaves import invert  # numba takes half a second to start
+
         links = links.contiguous()
         invert(links.numpy(), excess.contiguous().numpy())
         return links
