@@ -12,8 +12,12 @@ from ohmloom.crossbars.drives import Affine, Amplitude, BitSerial, Drive, Driven
 from ohmloom.crossbars.encodings import Analogue, Bipolar, Bits, Encoding, Layout, Radix
 from ohmloom.crossbars.frontends import CurrentSense, FrontEnd, VoltageSense
 from ohmloom.crossbars.lines import Lines, gather
+from ohmloom.crossbars.netlist import write_netlist
+from ohmloom.crossbars.newton import Limits
 from ohmloom.crossbars.normal import standard_normal
 from ohmloom.crossbars.readouts import AnalogueReadout, LogicReadout, Readout, Sensed, Sensing, compile_sensing, sense
+from ohmloom.crossbars.solution import Outcome, Solution
+from ohmloom.crossbars.solving import solve
 from ohmloom.crossbars.wires import Wires
 
 __all__ = [
@@ -33,14 +37,17 @@ __all__ = [
     "Encoding",
     "FrontEnd",
     "Layout",
+    "Limits",
     "Lines",
     "LogicReadout",
     "NoConverter",
+    "Outcome",
     "Pulses",
     "Radix",
     "Readout",
     "Sensed",
     "Sensing",
+    "Solution",
     "StochasticNeuron",
     "Uniform",
     "VoltageSense",
@@ -48,5 +55,7 @@ __all__ = [
     "compile_sensing",
     "gather",
     "sense",
+    "solve",
     "standard_normal",
+    "write_netlist",
 ]
