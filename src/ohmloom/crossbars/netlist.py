@@ -20,8 +20,8 @@ from ohmloom.devices.conduction import Conduction, HyperbolicSine, Ohmic
 from ohmloom.errors import ConfigurationError, OutputError, ShapeError, message
 
 RESULTS = "ohmloom.raw"  # written by ngspice where it runs
-# Far below what double precision resolves in an array; ngspice's own defaults stop at 1e-3.
-OPTIONS = ".options reltol=1e-13 abstol=1e-22 vntol=1e-17 gmin=1e-24 itl1=500"
+# As tight as the rounding of its sparse solver allows; Newton then squares these. Its defaults stop at 1e-3.
+OPTIONS = ".options reltol=1e-10 abstol=1e-17 vntol=1e-13 gmin=1e-24 itl1=200"
 
 
 def write_netlist(
