@@ -13,12 +13,19 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
 
 import torch
 
+from benchmarks.circuits import circuits
 from benchmarks.products import convolution, linear
 from benchmarks.programming import programming
 from benchmarks.timing import Result
 from benchmarks.training import training
 
-BENCHMARKS = {"linear": linear, "training": training, "programming": programming, "convolution": convolution}
+BENCHMARKS = {
+    "linear": linear,
+    "training": training,
+    "programming": programming,
+    "convolution": convolution,
+    "circuits": circuits,
+}
 
 
 def main() -> int:

@@ -18,6 +18,7 @@ from ohmloom.devices import Conduction, HyperbolicSine, Ohmic
 from ohmloom.errors import ConfigurationError, ConvergenceError, NotFiniteError, OhmloomError, ShapeError
 from tests.crossbars.nodal import Nodal
 
+OHMIC = Ohmic()
 SINH = HyperbolicSine(scale=0.1)
 PLAIN = Wires(row=1, column=2)
 FULL = Wires(row=3, column=2, driver=40, sense=25, access=4000, rows_from="both", columns_to="top")
@@ -35,7 +36,7 @@ def relative(found: Tensor, wanted: Any) -> float:
 
 
 def against_nodal(
-    conductance: Tensor, voltage: Tensor, wires: Wires, conduction: Conduction = Ohmic(), termination: str = "ground"
+    conductance: Tensor, voltage: Tensor, wires: Wires, conduction: Conduction = OHMIC, termination: str = "ground"
 ) -> tuple[float, Solution]:
     """The largest difference of sensed values and of node voltages, relative to the largest of each."""
     solution = solve(conductance, voltage, wires, conduction, termination)

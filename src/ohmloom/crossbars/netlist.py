@@ -1,8 +1,8 @@
 """An array with its inputs as a circuit for ngspice.
 
-Nodes: ``r<i>_<j>`` and ``c<i>_<j>`` where row i meets column j, ``d<i>`` the driver of row i, ``s<j>`` the sensed end of
-column j; with ideal wires ``r<i>`` is ``d<i>`` and ``c<j>`` is ``s<j>``. Sources: ``vd<i>`` the drivers, ``vs<j>`` what holds a grounded
-column's end at 0 V and measures its current.
+Nodes: ``r<i>_<j>`` and ``c<i>_<j>`` where row i meets column j, ``d<i>`` the driver of row i, ``s<j>`` the sensed end
+of column j; with ideal wires only the last two. Sources: ``vd<i>`` the drivers, ``vs<j>`` what holds the end of a
+grounded column at 0 V and measures its current.
 """
 
 from __future__ import annotations

@@ -77,12 +77,14 @@ class Newton:
         self.imbalance = torch.zeros(inputs, dtype=applied.dtype)  # A
         self.energy = torch.zeros(inputs, dtype=applied.dtype)  # W lost in the lines
         self.factors: tuple[np.ndarray, np.ndarray] | None = None
+        self.taken = 0  # steps
         self.flow = self._move(self.drops)
 
     def run(self) -> Outcome:
         """Take steps until all inputs have converged, or say why they do not."""
         best, stuck = math.inf, 0
-        for self.taken in range(self.limits.steps + 1):
+        for step in range(self.limits.steps + 1):
+            self.taken = step
             left = self.limits.iterations - self.used
             residual = self._solve(left)
             if not residual.isfinite().all():
