@@ -148,8 +148,8 @@ class Cubic(Conduction):
     def effective_voltage(self, voltage: Tensor) -> Tensor:
         return voltage + voltage**3
 
-    def slope(self, voltage: Tensor) -> Tensor:
-        return 1 + 3 * voltage**2
+    def with_slope(self, voltage: Tensor) -> tuple[Tensor, Tensor]:
+        return voltage + voltage**3, 1 + 3 * voltage**2
 
 
 @pytest.mark.parametrize(

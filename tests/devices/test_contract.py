@@ -85,8 +85,8 @@ class Diode(Conduction):
     def effective_voltage(self, voltage):
         return torch.expm1(voltage)
 
-    def slope(self, voltage):
-        return torch.exp(voltage)
+    def with_slope(self, voltage):
+        return torch.expm1(voltage), torch.exp(voltage)
 
 
 class Flat(HyperbolicSine):
@@ -94,8 +94,8 @@ class Flat(HyperbolicSine):
 
     kind: Literal["test-flat"] = "test-flat"  # type: ignore[assignment]
 
-    def slope(self, voltage):
-        return torch.ones_like(voltage)
+    def with_slope(self, voltage):
+        return self.effective_voltage(voltage), torch.ones_like(voltage)
 
 
 class SelfSeeded(Programming):
@@ -153,7 +153,7 @@ class Loud(ReadNoise):
         (Offset(), "must give what was written at time 0"),
         (Underrated(deviation=1e-7, read_time=1e-6), "must be the density through sinc"),
         (Diode(), "must be odd in the voltage"),
-        (Flat(scale=0.5), "`slope` must be"),
+        (Flat(scale=0.5), "`with_slope` must be"),
         (SelfSeeded(), "the same generator must give the same cells"),
         (Everywhere(), "must be 0 where no cell is wanted"),
         (WideCodes(), "faults must be torch.int8"),

@@ -44,7 +44,7 @@ def solve(
     >>> cells, volts = torch.full((2, 2), 1e-4).double(), torch.tensor([[0.2, 0.1]]).double()
     >>> solution = solve(cells, volts, Wires(row="100 ohm", column="100 ohm"))
     >>> [round(float(i) * 1e6, 4) for i in solution.currents[0]], solution.outcome.name
-    ([28.0001, 27.4714], 'CONVERGED')
+    ([28.6648, 28.3883], 'CONVERGED')
     """
     check_circuit(conductance, voltage, wires, conduction, termination)
     dtype, device = torch.promote_types(conductance.dtype, voltage.dtype), voltage.device
