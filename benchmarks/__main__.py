@@ -13,6 +13,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
 
 import torch
 
+from benchmarks.circuits import circuits
 from benchmarks.products import convolution, linear
 from benchmarks.programming import programming
 from benchmarks.timing import Result
@@ -24,7 +25,7 @@ BENCHMARKS = {
     "training": training,
     "programming": programming,
     "convolution": convolution,
-    "wires": wires,
+    "circuits": circuits,
 }
 
 

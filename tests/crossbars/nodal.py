@@ -1,52 +1,73 @@
-"""The plain reference: every node of an array as one unknown of a sparse linear system, solved directly."""
+"""The plain nodal equations of an array, solved whole: what the fast solvers are checked against."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from scipy import sparse
+import scipy.sparse as sparse
 from scipy.sparse.linalg import splu
 
 from ohmloom.crossbars import Wires
+from ohmloom.devices import Conduction, HyperbolicSine
 
 
-class Solution(NamedTuple):
-    """Sensed currents (A) or voltages (V), and what the drivers deliver (W); (inputs, columns) and (inputs,)."""
+class Nodal:
+    """Nodes: rows, then columns, then (with access transistors) the joint of each transistor and its cell."""
 
-    outputs: np.ndarray
-    power: np.ndarray
+    def __init__(self, conductance: np.ndarray, wires: Wires, termination: str) -> None:
+        self.g, self.wires, self.cells = conductance.ravel(), wires, conductance.size
+        rows, columns = conductance.shape
+        self.index = np.arange(self.cells).reshape(rows, columns)
+        self.size = self.cells * (3 if wires.access else 2)
+        row, column = self.index, self.index + self.cells
+        self.pairs = [(row[:, :-1], row[:, 1:], 1 / wires.row), (column[:-1], column[1:], 1 / wires.column)]
+        if wires.access:
+            self.pairs.append((row, self.index + 2 * self.cells, 1 / wires.access))
+        driver, sense = 1 / (wires.row + wires.driver), 1 / (wires.column + wires.sense)
+        self.held = [(row[:, 0], driver)] + ([(row[:, -1], driver)] if wires.rows_from == "both" else [])
+        self.end = column[0 if wires.columns_to == "top" else -1]
+        self.sense = sense if termination == "ground" else 0.0
+        diagonal = np.zeros(self.size)
+        for nodes, g in [*self.held, (self.end, self.sense)]:
+            diagonal[nodes] += g
+        self.lines = sparse.diags(diagonal) + sum(self._between(a, b, np.full(a.size, g)) for a, b, g in self.pairs)
+
+    def _between(self, a: np.ndarray, b: np.ndarray, g: np.ndarray) -> sparse.csc_matrix:
+        a, b = a.ravel(), b.ravel()
+        entries = np.concatenate([g, g, -g, -g])
+        places = (np.concatenate([a, b, a, b]), np.concatenate([a, b, b, a]))
+        return sparse.csc_matrix((entries, places), shape=(self.size, self.size))
+
+    def solve(self, voltage: np.ndarray, conduction: Conduction | None = None) -> np.ndarray:
+        """Node voltages for one input: one sparse solve, or Newton's method with a sparse solve for each step."""
+        source = np.zeros(self.size)
+        for nodes, g in self.held:
+            source[nodes] += g * voltage
+        above, below = np.arange(self.size - self.cells, self.size), self.index.ravel() + self.cells
+        above = above if self.wires.access else self.index.ravel()
+        if not isinstance(conduction, HyperbolicSine):
+            return _solve((self.lines + self._between(above, below, self.g)).tocsc(), source)
+        scale, nodes = conduction.scale, np.zeros(self.size)
+        for _ in range(200):
+            across = nodes[above] - nodes[below]
+            current, slope = self.g * scale * np.sinh(across / scale), self.g * np.cosh(across / scale)
+            left = source - self.lines @ nodes
+            np.subtract.at(left, above, current)
+            np.add.at(left, below, current)
+            step = splu((self.lines + self._between(above, below, slope)).tocsc()).solve(left)
+            nodes = nodes + step
+            if np.abs(step).max() < 1e-15:
+                break
+        return nodes
+
+    def sensed(self, nodes: np.ndarray) -> np.ndarray:
+        """Currents of grounded columns, voltages of open ones."""
+        return self.sense * nodes[self.end] if self.sense else nodes[self.end]
 
 
-def nodal(conductance: np.ndarray, wires: Wires, voltage: np.ndarray, termination: str = "ground") -> Solution:
-    """``conductance`` (rows, columns) in S, ``voltage`` (inputs, rows) in V; wires with resistance."""
-    rows, columns = conductance.shape
-    row_nodes = np.arange(rows * columns).reshape(rows, columns)
-    column_nodes = row_nodes + rows * columns
-    size = 2 * rows * columns
-    matrix, diagonal, sources = [], np.zeros(size), np.zeros((size, len(voltage)))
-
-    def link(a: np.ndarray, b: np.ndarray, value: np.ndarray) -> None:
-        matrix.append((a.ravel(), b.ravel(), -value.ravel()))
-        matrix.append((b.ravel(), a.ravel(), -value.ravel()))
-        np.add.at(diagonal, a.ravel(), value.ravel())
-        np.add.at(diagonal, b.ravel(), value.ravel())
-
-    link(row_nodes, column_nodes, conductance / (1 + conductance * wires.access))
-    link(row_nodes[:, 1:], row_nodes[:, :-1], np.full((rows, columns - 1), 1 / wires.row))
-    link(column_nodes[1:], column_nodes[:-1], np.full((rows - 1, columns), 1 / wires.column))
-    drive = 1 / (wires.row + wires.driver)
-    driven = [row_nodes[:, 0]] + [row_nodes[:, -1]] * (wires.rows_from == "both")
-    for nodes in driven:
-        diagonal[nodes] += drive
-        sources[nodes] += drive * voltage.T
-    sensed = column_nodes[-1 if wires.columns_to == "bottom" else 0]
-    sense = 1 / (wires.column + wires.sense)
-    if termination == "ground":
-        diagonal[sensed] += sense
-    matrix.append((np.arange(size), np.arange(size), diagonal))
-    i, j, value = (np.concatenate(parts) for parts in zip(*matrix, strict=True))
-    solver = splu(sparse.csc_matrix((value, (i, j)), shape=(size, size)))
-    nodes = solver.solve(sources)
-    power = sum((drive * (voltage.T - nodes[n]) * voltage.T).sum(0) for n in driven)
-    return Solution((nodes[sensed] * (sense if termination == "ground" else 1)).T, np.asarray(power))
+def _solve(matrix: sparse.csc_matrix, source: np.ndarray) -> np.ndarray:
+    """A direct solve, refined with residuals in extended precision: its own rounding is 1e-10 for good wires."""
+    factors, exact = splu(matrix), matrix.astype(np.longdouble)
+    nodes = factors.solve(source).astype(np.longdouble)
+    for _ in range(3):
+        nodes = nodes + factors.solve((source - exact @ nodes).astype(float))
+    return nodes.astype(float)

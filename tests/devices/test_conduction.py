@@ -29,3 +29,12 @@ def test_sinh_becomes_ohmic_at_low_voltage_and_conducts_more_above():
 def test_conduction_is_differentiable():
     v = torch.linspace(-1, 1, 5, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(HyperbolicSine(scale=0.3).effective_voltage, (v,))
+
+
+def test_slope_is_the_derivative():
+    v = torch.linspace(-1, 1, 5, dtype=torch.float64, requires_grad=True)
+    for law in (Ohmic(), HyperbolicSine(scale=0.3)):
+        (gradient,) = torch.autograd.grad(law.effective_voltage(v).sum(), v)
+        effective, slope = law.with_slope(v.detach())
+        torch.testing.assert_close(slope, gradient, rtol=1e-12, atol=0)
+        assert torch.equal(effective, law.effective_voltage(v.detach()))

@@ -85,6 +85,18 @@ class Diode(Conduction):
     def effective_voltage(self, voltage):
         return torch.expm1(voltage)
 
+    def with_slope(self, voltage):
+        return torch.expm1(voltage), torch.exp(voltage)
+
+
+class Flat(HyperbolicSine):
+    """Its slope is not that of its law."""
+
+    kind: Literal["test-flat"] = "test-flat"  # type: ignore[assignment]
+
+    def with_slope(self, voltage):
+        return self.effective_voltage(voltage), torch.ones_like(voltage)
+
 
 class SelfSeeded(Programming):
     """Draws from the global generator."""
@@ -141,6 +153,7 @@ class Loud(ReadNoise):
         (Offset(), "must give what was written at time 0"),
         (Underrated(deviation=1e-7, read_time=1e-6), "must be the density through sinc"),
         (Diode(), "must be odd in the voltage"),
+        (Flat(scale=0.5), "`with_slope` must be"),
         (SelfSeeded(), "the same generator must give the same cells"),
         (Everywhere(), "must be 0 where no cell is wanted"),
         (WideCodes(), "faults must be torch.int8"),

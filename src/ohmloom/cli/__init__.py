@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import ohmloom
-from ohmloom.cli import doctor, files, lists, models, run
+from ohmloom.cli import doctor, files, lists, models, run, spice
 
 __all__ = ["app", "main"]
 
@@ -27,6 +27,7 @@ app.command("evaluate")(models.evaluate)
 app.command("report")(files.report)
 app.command("cite")(lists.cite)
 app.add_typer(files.data, name="data")
+app.add_typer(spice.spice, name="spice")
 app.command("doctor")(doctor.doctor)
 
 

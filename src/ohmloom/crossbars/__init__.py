@@ -13,6 +13,8 @@ from ohmloom.crossbars.effective import Terminals, effective_conductance, termin
 from ohmloom.crossbars.encodings import Analogue, Bipolar, Bits, Encoding, Layout, Radix
 from ohmloom.crossbars.frontends import CurrentSense, FrontEnd, VoltageSense
 from ohmloom.crossbars.lines import Lines, gather
+from ohmloom.crossbars.netlist import write_netlist
+from ohmloom.crossbars.newton import Limits
 from ohmloom.crossbars.normal import standard_normal
 from ohmloom.crossbars.readouts import AnalogueReadout, LogicReadout, Readout, Sensed, Sensing, compile_sensing, sense
 from ohmloom.crossbars.solution import Outcome, Solution
@@ -36,6 +38,7 @@ __all__ = [
     "Encoding",
     "FrontEnd",
     "Layout",
+    "Limits",
     "Lines",
     "LogicReadout",
     "NoConverter",
@@ -57,5 +60,5 @@ __all__ = [
     "sense",
     "solve",
     "standard_normal",
-    "terminals",
+    "write_netlist",
 ]

@@ -35,8 +35,7 @@ class Branches(NamedTuple):
             series = self.conductance if loss is None else self.conductance / loss
             return Flow(series * voltage, series.unsqueeze(0), voltage if loss is None else voltage / loss)
         across = self._across(voltage) if self.access else voltage
-        slope = self.conductance * self.conduction.slope(across)
-        current = self.conduction.current(self.conductance, across)
+        current, slope = (self.conductance * part for part in self.conduction.with_slope(across))
         return Flow(current, slope / (1 + slope * self.access) if self.access else slope, across)
 
     def open_columns(self, voltage: Tensor) -> Tensor:
@@ -56,8 +55,7 @@ class Branches(NamedTuple):
 
     def _across(self, voltage: Tensor) -> Tensor:
         def excess(across: Tensor) -> tuple[Tensor, Tensor]:
-            current = self.conduction.current(self.conductance, across)
-            slope = self.conductance * self.conduction.slope(across)
+            current, slope = (self.conductance * part for part in self.conduction.with_slope(across))
             return across + self.access * current - voltage, 1 + self.access * slope
 
         return rising_root(excess, voltage.clamp(max=0), voltage.clamp(min=0))

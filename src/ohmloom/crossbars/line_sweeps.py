@@ -6,8 +6,8 @@ the lines alone, the rows are eliminated exactly and the rest is preconditioned 
 
     (M_b - g M_w⁻¹ g) D = r,   M_w = L_w + g,   M_b = L_b + g,   P = M_b⁻¹.
 
-Since M_b P = 1, (M_b - g M_w⁻¹ g) P r = r - g M_w⁻¹ g P r: one iteration is one column and one row solve. Pivots are sums
-of positive numbers only (a ladder's resistance seen from one end), so that nothing cancels however good the wires.
+Since M_b P = 1, (M_b - g M_w⁻¹ g) P r = r - g M_w⁻¹ g P r: one iteration is one column and one row solve. Pivots are
+sums of positive numbers only (a ladder's resistance seen from one end), so that nothing cancels however good the wires.
 Rows are solved ``LANES`` at a time, side by side in a buffer, so that the processor's vectors are full.
 """
 
@@ -218,33 +218,21 @@ def factor(g, row_line, column_line, row_inverse, column_inverse):  # type: igno
 
 @njit(cache=True, nogil=True)
 def correct(  # type: ignore[no-untyped-def]
-    g,
-    row_segment,
-    row_inverse,
-    column_segment,
-    column_inverse,
-    rests,
-    targets,
-    tolerance,
-    forcing,
-    most,
-    steps,
-    counts,
-    norms,
+    g, row_segment, row_inverse, column_segment, column_inverse, rests, targets, stops, most, steps, counts, norms, work
 ):
     """The correction of every input that makes its rests vanish, by conjugate gradients.
 
-    g is (inputs or 1, rows, columns), rests and steps (2, inputs, rows, columns) for rows and columns. r · P r is the square of a residual in amperes times volts; ``targets`` (inputs) are ``tolerance`` of a reference.
-    Where it is at most the target nothing is done; else it falls to ``forcing`` of its first value or as far as that
-    value is below its reference, if ``most`` iterations suffice. Iterations go to ``counts``, the first r · P r to
-    ``norms`` (inputs).
+    g is (inputs or 1, rows, columns), rests and steps (2, inputs, rows, columns) for rows and columns. r · P r is the
+    square of a residual, in amperes times volts; ``targets`` (inputs) are ``stops[0]`` of a reference. Where it is at
+    most the target nothing is done; else it falls to ``stops[1]`` of its first value, or as far as that value is below
+    its reference, if ``most`` iterations suffice. Iterations go to ``counts``, the first r · P r to ``norms`` (inputs);
+    ``work`` is (5, rows, columns).
     """
-    work = np.empty((5, g.shape[1], g.shape[2]))
     for k in range(rests.shape[1]):
         at = k if g.shape[0] > 1 else 0
         counts[k], norms[k] = correct_one(
             g[at], row_segment, row_inverse[at], column_segment, column_inverse[at],
-            (rests[0, k], rests[1, k]), (targets[k], tolerance, forcing, most[k]), (steps[0, k], steps[1, k]), work,
+            (rests[0, k], rests[1, k]), (targets[k], stops[0], stops[1], most[k]), (steps[0, k], steps[1, k]), work,
         )  # fmt: skip
 
 

@@ -76,13 +76,18 @@ class Newton:
         self.norms = torch.zeros(inputs, dtype=applied.dtype)  # r · P r before a linear solve, A V
         self.imbalance = torch.zeros(inputs, dtype=applied.dtype)  # A
         self.energy = torch.zeros(inputs, dtype=applied.dtype)  # W lost in the lines
-        self.factors: tuple[np.ndarray, np.ndarray] | None = None
+        shape = ((1 if self.linear else inputs), *applied.shape[1:])
+        lanes = line_sweeps.LANES
+        self.factors = np.empty((shape[0], -(-shape[1] // lanes), shape[2], lanes)), np.empty(shape)
+        self.work = np.empty((5, *shape[1:]))
+        self.taken = 0  # steps
         self.flow = self._move(self.drops)
 
     def run(self) -> Outcome:
         """Take steps until all inputs have converged, or say why they do not."""
         best, stuck = math.inf, 0
-        for self.taken in range(self.limits.steps + 1):
+        for step in range(self.limits.steps + 1):
+            self.taken = step
             left = self.limits.iterations - self.used
             residual = self._solve(left)
             if not residual.isfinite().all():
@@ -102,8 +107,8 @@ class Newton:
     def _solve(self, left: np.ndarray) -> Tensor:
         """The residual (inputs) of where we are, and the next step for the inputs whose residual is too large."""
         slope = self.flow.slope
-        if self.factors is None or not self.linear:
-            self.factors = self._factor(slope.numpy())
+        if self.taken == 0 or not self.linear:
+            self.sweeps.factor(slope.numpy(), *self.lines, *self.factors)
         rounding = 4 * EPSILON**2 * slope.sum((1, 2)) * self.scale.square()
         reference = torch.maximum(self.energy, rounding / self.limits.tolerance**2)
         targets = self.limits.tolerance**2 * reference
@@ -111,20 +116,13 @@ class Newton:
         self.step.zero_()
         self.sweeps.correct(
             slope.numpy(), self.lines.rows[0], self.factors[0], self.lines.columns[0], self.factors[1],
-            self.rests.numpy(), targets.numpy(), self.limits.tolerance**2, forcing**2, left, self.step.numpy(),
-            self.counts, self.norms.numpy(),
+            self.rests.numpy(), targets.numpy(), (self.limits.tolerance**2, forcing**2), left, self.step.numpy(),
+            self.counts, self.norms.numpy(), self.work,
         )  # fmt: skip
         self.used += self.counts
         residual = (self.norms / reference).sqrt()
         self.residual = torch.where(self.norms == 0, 0.0, residual)  # also where nothing is applied
         return self.residual
-
-    def _factor(self, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        count, rows, columns = slope.shape
-        lanes = self.sweeps.LANES
-        factors = np.empty((count, -(-rows // lanes), columns, lanes)), np.empty(slope.shape)
-        self.sweeps.factor(slope, *self.lines, *factors)
-        return factors
 
     def _advance(self, residual: Tensor) -> None:
         """Go the step, or a part of it for inputs where the potential would rise steeply at its end."""
@@ -132,14 +130,18 @@ class Newton:
             self.flow = self._move(self.drops + self.step)
             return
         start, length = self.drops, torch.ones_like(residual)
-        downhill = (self.rests * self.step).sum((0, 2, 3))
+        downhill = self._along_step()
         while True:
-            self.flow = self._move(start + length[:, None, None] * self.step)
-            uphill = -(self.rests * self.step).sum((0, 2, 3))
+            self.flow = self._move(torch.addcmul(start, length[:, None, None], self.step))
+            uphill = -self._along_step()
             over = ~(uphill <= downhill / 2) & (residual > SMALL)
             if not over.any() or float(length.min()) < SHORTEST:
                 return
             length = torch.where(over, length / 2, length)
+
+    def _along_step(self) -> Tensor:
+        """How steeply the potential falls along the step, (inputs) W."""
+        return torch.linalg.vecdot(self.rests.flatten(2), self.step.flatten(2)).sum(0)
 
     def _move(self, drops: Tensor) -> Flow:
         """The flow at these drops, and what it leaves at the nodes."""

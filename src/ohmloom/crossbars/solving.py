@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -43,7 +44,7 @@ def solve(
     >>> cells, volts = torch.full((2, 2), 1e-4).double(), torch.tensor([[0.2, 0.1]]).double()
     >>> solution = solve(cells, volts, Wires(row="100 ohm", column="100 ohm"))
     >>> [round(float(i) * 1e6, 4) for i in solution.currents[0]], solution.outcome.name
-    ([28.0001, 27.4714], 'CONVERGED')
+    ([28.6648, 28.3883], 'CONVERGED')
     """
     check_circuit(conductance, voltage, wires, conduction, termination)
     dtype, device = torch.promote_types(conductance.dtype, voltage.dtype), voltage.device
@@ -55,8 +56,8 @@ def solve(
         steps, iterations, residual, _ = solved.stats
         given = f"a residual of {residual:.2g} after {steps} steps and {iterations} iterations"
         raise ConvergenceError(message("solve", f"must reach {limits.tolerance:g}", given, solved.outcome.value))
-    fields = (f.reshape(*lead, -1, *f.shape[1:]).to(device, dtype) for f in _tensors(solved))
-    return Solution(*fields, solved.stats, solved.outcome)
+    fields = {k: f.reshape(*lead, -1, *f.shape[1:]).to(device, dtype) for k, f in _tensors(solved).items()}
+    return replace(solved, **fields)
 
 
 def check_circuit(conductance: Tensor, voltage: Tensor, wires: Wires, conduction: Conduction, termination: str) -> None:
@@ -147,14 +148,14 @@ def _inputs(branches: Branches, voltage: Tensor, wires: Wires, termination: Term
     )  # fmt: skip
 
 
-def _tensors(solution: Solution) -> list[Tensor]:
-    return [value for value in vars(solution).values() if isinstance(value, Tensor)]
+def _tensors(solution: Solution) -> dict[str, Tensor]:
+    return {name: value for name, value in vars(solution).items() if isinstance(value, Tensor)}
 
 
 def _joined(parts: list[Solution]) -> Solution:
     """Solutions one after the other: the largest of their stats, the worst outcome."""
     if len(parts) == 1:
         return parts[0]
-    fields = [torch.cat(same) for same in zip(*map(_tensors, parts), strict=True)]
+    fields = {name: torch.cat([getattr(part, name) for part in parts]) for name in _tensors(parts[0])}
     stats = Stats(*(max(values) for values in zip(*(p.stats for p in parts), strict=True)))
-    return Solution(*fields, stats, max((p.outcome for p in parts), key=lambda outcome: outcome.worse))
+    return replace(max(parts, key=lambda part: part.outcome.worse), **fields, stats=stats)

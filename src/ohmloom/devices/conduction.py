@@ -30,8 +30,8 @@ class Conduction(Part, ABC):
         """f(V) in volts, of any shape."""
 
     @abstractmethod
-    def slope(self, voltage: Tensor) -> Tensor:
-        """f'(V), of any shape: the differential conductance of a cell over its g."""
+    def with_slope(self, voltage: Tensor) -> tuple[Tensor, Tensor]:
+        """f(V) in volts and f'(V), the differential conductance of a cell over its g: what Newton's method needs."""
 
     def current(self, g: Tensor, voltage: Tensor) -> Tensor:
         """g f(V) in amperes; shapes broadcast."""
@@ -50,8 +50,8 @@ class Ohmic(Conduction):
     def effective_voltage(self, voltage: Tensor) -> Tensor:
         return voltage
 
-    def slope(self, voltage: Tensor) -> Tensor:
-        return torch.ones_like(voltage)
+    def with_slope(self, voltage: Tensor) -> tuple[Tensor, Tensor]:
+        return voltage, torch.ones_like(voltage)
 
 
 class HyperbolicSine(Conduction):
@@ -71,5 +71,6 @@ class HyperbolicSine(Conduction):
     def effective_voltage(self, voltage: Tensor) -> Tensor:
         return self.scale * torch.sinh(voltage / self.scale)
 
-    def slope(self, voltage: Tensor) -> Tensor:
-        return torch.cosh(voltage / self.scale)
+    def with_slope(self, voltage: Tensor) -> tuple[Tensor, Tensor]:
+        sine = torch.sinh(voltage / self.scale)
+        return self.scale * sine, (1 + sine.square()).sqrt()  # cosh² = 1 + sinh²

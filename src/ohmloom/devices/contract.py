@@ -192,8 +192,9 @@ def _conduction(device: Device, seed: int) -> None:
     _require(abs(slope - 1) < 1e-3, "conduction", "must have slope 1 at 0 V", slope)
     h = 1e-5
     measured = (device.conduction.effective_voltage(v + h) - device.conduction.effective_voltage(v - h)) / (2 * h)
-    told = device.conduction.slope(v)
-    _require(torch.allclose(told, measured, rtol=1e-4), "conduction", "`slope` must be f'(V)", told)
+    same, told = device.conduction.with_slope(v)
+    matches = torch.allclose(same, effective) and torch.allclose(told, measured, rtol=1e-4)
+    _require(matches, "conduction", "`with_slope` must be f(V) and f'(V)", told)
 
 
 def _noise_shapes(device: Device, seed: int) -> None:
