@@ -26,6 +26,7 @@ BENCHMARKS = {
     "programming": programming,
     "convolution": convolution,
     "circuits": circuits,
+    "wires": wires,
 }
 
 

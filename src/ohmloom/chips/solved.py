@@ -1,8 +1,8 @@
 """Solved arrays: cells that are not ohmic, on wires or under open columns.
 
-Every vector of levels is then a circuit of its own. Newton's method with line-preconditioned conjugate gradients (:func:`ohmloom.crossbars.solve`); slow against the one
-product that ohmic cells need, and never a silent approximation of it. Read noise stays linear: it is that of the ohmic
-cells, of the variance that their levels give.
+Every vector of levels is then a circuit of its own, for Newton's method with line-preconditioned conjugate gradients
+(:func:`ohmloom.crossbars.solve`): slow against the one product that ohmic cells need, and never a silent approximation
+of it. Read noise stays linear: it is that of ohmic cells at the same levels.
 """
 
 from __future__ import annotations

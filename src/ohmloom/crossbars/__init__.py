@@ -60,5 +60,6 @@ __all__ = [
     "sense",
     "solve",
     "standard_normal",
+    "terminals",
     "write_netlist",
 ]
