@@ -40,8 +40,8 @@ def compile_matrix(matrix: StoredMatrix) -> tuple[Sensing, Tensor | None]:
         if bool(share.any()):
             common, variance = (share * variance).sqrt() / matrix.unit, (1 - share) * variance
     lines = _lines(matrix, conductance, variance)
-    if not matrix.wires.absent and common is not None:
-        common = common * matrix.wired().noise
+    if common is not None and (felt := _felt(matrix)) is not None:
+        common = common * felt
     known = conductance if matrix.targets is None else matrix.targets.unsqueeze(0).to(conductance)
     nominal = gather(known, None, encoding, matrix.unit)
     voltage, full_level = abs(matrix.mapping.voltage), 1.0
@@ -66,11 +66,15 @@ def _lines(matrix: StoredMatrix, conductance: Tensor, variance: Tensor | None) -
     encoding, unit = matrix.mapping.encoding, matrix.unit
     if matrix.wires.absent:
         return gather(conductance, variance, encoding, unit)
-    wired = matrix.wired()
-    if variance is not None:
-        assert wired.noise is not None
-        variance = variance * wired.noise.square()
+    wired, felt = matrix.wired(), _felt(matrix)
+    if variance is not None and felt is not None:
+        variance = variance * felt.square()
     return gather(wired.acting, variance, encoding, unit)._replace(admittance=wired.admittance / unit)
+
+
+def _felt(matrix: StoredMatrix) -> Tensor | None:
+    """How much of each cell's noise its column feels; None: all of it."""
+    return None if matrix.wires.absent else matrix.wired().noise
 
 
 def hold(sensing: Sensing, deviation: Tensor, generator: torch.Generator) -> Sensing:

@@ -16,6 +16,8 @@ without correlation; noise of other columns' cells, and the correlation between 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -38,12 +40,37 @@ def own_sensitivity(conductance: Tensor, wires: Wires, termination: Termination,
     return found.view(*lead, rows, columns)
 
 
+def read_covariance(
+    conductance: Tensor, variance: Tensor, voltage: Tensor, wires: Wires, termination: Termination = "ground"
+) -> Tensor:
+    """The exact covariance of all reads of an array, (inputs, columns, columns), to first order in the cells' noise.
+
+    ``conductance`` and ``variance`` of a read of each cell (rows, columns), S and S²; ``voltage`` (inputs, rows), V. In
+    A² at grounded columns, V² at open ones. The reference for :func:`own_sensitivity`: it holds the voltage across
+    every cell for every column's adjoint, rows · columns² numbers.
+    """
+    across = solve(conductance, voltage, wires, termination=termination).cell_voltages  # (inputs, rows, columns)
+    turned, back = _turn(wires), wires.backward
+    unit = torch.eye(conductance.shape[-1], dtype=conductance.dtype)
+    adjoint = solve(turned(conductance.mT), unit, back).cell_voltages  # (columns driven, columns, rows)
+    adjoint = turned(adjoint).mT
+    if termination == "open":  # a current into one column, the others free: voltages Z of their ends
+        impedance = torch.linalg.inv(terminals(turned(conductance.mT), back).admittance)
+        adjoint = torch.einsum("jl,lrc->jrc", impedance, adjoint)
+    felt = torch.einsum("brc,jrc->bjrc", across * variance.sqrt(), adjoint)
+    return torch.einsum("bjrc,bmrc->bjm", felt, felt)
+
+
+def _turn(wires: Wires) -> Callable[[Tensor], Tensor]:
+    """Puts the sensed end of the columns first, where an array seen from its columns is driven; and back."""
+    return (lambda array: array.flip(-1)) if wires.columns_to == "bottom" else (lambda array: array)
+
+
 def _array(cells: Tensor, wires: Wires, termination: Termination, transfer: Tensor) -> Tensor:
-    far = wires.columns_to == "bottom"
-    turned = cells.mT.flip(-1) if far else cells.mT
+    turn = _turn(wires)
+    turned = turn(cells.mT)
     there = _own_voltages(cells, wires, termination)
-    back = _own_voltages(turned, wires.backward, "ground")
-    back = (back.flip(-1) if far else back).mT
+    back = turn(_own_voltages(turned, wires.backward, "ground")).mT
     if termination == "ground":
         return there * back
     column = terminals(turned, wires.backward).admittance.diagonal(dim1=-2, dim2=-1)
