@@ -241,19 +241,21 @@ def balance(current, row_line, column_line, drops, rests, largest, energy):  # t
     """What is left at each node, current - L_w U and current - L_b D, into ``rests``.
 
     drops and rests are (2, inputs, rows, columns); the largest of either goes to ``largest`` (inputs), the energy lost
-    in the lines, the sum of current (U + D), to ``energy`` (inputs).
+    in the lines, the sum of current (U + D), to ``energy[0]`` (inputs), and the sum
+    of segment drop², whose rounding no step can undo, to ``energy[1]``.
     """
     inputs, rows, columns = current.shape
     worst = np.empty(columns)
     for k in range(inputs):
-        worst[:], total = 0, 0.0
+        worst[:], total, held = 0, 0.0, 0.0
         for i in range(rows):
             row_balance(current[k, i], row_line, drops[0, k, i], rests[0, k, i])
             column_balance(current[k], column_line, drops[1, k], rests[1, k], i)
             for j in range(columns):
                 worst[j] = max(worst[j], abs(rests[0, k, i, j]), abs(rests[1, k, i, j]))
                 total += current[k, i, j] * (drops[0, k, i, j] + drops[1, k, i, j])
-        largest[k], energy[k] = worst.max(), total
+                held += row_line[0] * drops[0, k, i, j] ** 2 + column_line[0] * drops[1, k, i, j] ** 2
+        largest[k], energy[0, k], energy[1, k] = worst.max(), total, held
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
