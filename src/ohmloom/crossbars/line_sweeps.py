@@ -18,6 +18,7 @@ from numba import njit
 
 LANES = 16
 FAST = {"contract", "reassoc", "nsz"}
+EXACT = {"contract"}  # what leaves one node enters the next one, to the last digit: no re-ordering
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -236,27 +237,29 @@ def correct(  # type: ignore[no-untyped-def]
         )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=EXACT)
 def balance(current, row_line, column_line, drops, rests, largest, energy):  # type: ignore[no-untyped-def]
     """What is left at each node, current - L_w U and current - L_b D, into ``rests``.
 
     drops and rests are (2, inputs, rows, columns); the largest of either goes to ``largest`` (inputs), the energy lost
-    in the lines, the sum of current (U + D), to ``energy`` (inputs).
+    in the lines, the sum of current (U + D), to ``energy[0]`` (inputs), and the sum
+    of segment drop², whose rounding no step can undo, to ``energy[1]``.
     """
     inputs, rows, columns = current.shape
-    worst = np.empty(columns)
+    worst, total, held = np.empty(columns), np.empty(columns), np.empty(columns)
     for k in range(inputs):
-        worst[:], total = 0, 0.0
+        worst[:], total[:], held[:] = 0, 0, 0
         for i in range(rows):
             row_balance(current[k, i], row_line, drops[0, k, i], rests[0, k, i])
             column_balance(current[k], column_line, drops[1, k], rests[1, k], i)
             for j in range(columns):
                 worst[j] = max(worst[j], abs(rests[0, k, i, j]), abs(rests[1, k, i, j]))
-                total += current[k, i, j] * (drops[0, k, i, j] + drops[1, k, i, j])
-        largest[k], energy[k] = worst.max(), total
+                total[j] += current[k, i, j] * (drops[0, k, i, j] + drops[1, k, i, j])
+                held[j] += row_line[0] * drops[0, k, i, j] ** 2 + column_line[0] * drops[1, k, i, j] ** 2
+        largest[k], energy[0, k], energy[1, k] = worst.max(), total.sum(), held.sum()
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=EXACT)
 def row_balance(current, line, drop, rest):  # type: ignore[no-untyped-def]
     """One row of `balance`; differences of neighbours first, so that nothing cancels."""
     segment, first, last = line
@@ -269,7 +272,7 @@ def row_balance(current, line, drop, rest):  # type: ignore[no-untyped-def]
     rest[columns - 1] -= last * drop[columns - 1]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=EXACT)
 def column_balance(current, line, drop, rest, i):  # type: ignore[no-untyped-def]
     """Row ``i`` of the columns' part of `balance`."""
     segment, first, last = line

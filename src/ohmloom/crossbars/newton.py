@@ -27,6 +27,7 @@ EPSILON = 2.0**-52
 FORCING = 3e-2  # how far the first linear systems of a non-ohmic array are solved
 SHORTEST = 2.0**-40  # of a Newton step
 SMALL = 1e-5  # a residual at which steps need no check any more
+BALANCE = 1e-6  # of the largest current: more at any node is no solution, whatever the energies
 PATIENCE = 4  # steps without progress before rounding is blamed
 
 
@@ -67,7 +68,11 @@ class Newton:
         from ohmloom.crossbars import line_sweeps  # numba takes half a second to start
 
         self.sweeps, self.branches, self.lines, self.limits = line_sweeps, branches, lines, limits
-        self.applied, self.scale = applied, scale
+        self.applied = applied
+        # Through a cell that is better than the wires flows no more than the wires let through.
+        through = branches.conductance.clamp(max=min(lines.rows[0], lines.columns[0])).sum()
+        self.rounding = 4 * EPSILON**2 * through * scale.square()  # A V
+        self.faintest = 64 * EPSILON * through * scale  # A
         self.linear = branches.conduction.ohmic
         inputs = len(applied)
         self.drops = torch.zeros(2, *applied.shape, dtype=applied.dtype)  # V of rows and columns
@@ -75,7 +80,9 @@ class Newton:
         self.used, self.counts = np.zeros(inputs, np.int64), np.zeros(inputs, np.int64)  # iterations: all, of a step
         self.norms = torch.zeros(inputs, dtype=applied.dtype)  # r · P r before a linear solve, A V
         self.imbalance = torch.zeros(inputs, dtype=applied.dtype)  # A
-        self.energy = torch.zeros(inputs, dtype=applied.dtype)  # W lost in the lines
+        self.energy = torch.zeros(
+            2, inputs, dtype=applied.dtype
+        )  # W lost in the lines; W of the drops' rounding / eps²
         shape = ((1 if self.linear else inputs), *applied.shape[1:])
         lanes = line_sweeps.LANES
         self.factors = np.empty((shape[0], -(-shape[1] // lanes), shape[2], lanes)), np.empty(shape)
@@ -92,16 +99,16 @@ class Newton:
             residual = self._solve(left)
             if not residual.isfinite().all():
                 return Outcome.NOT_FINITE
-            undone = residual > self.limits.tolerance
+            undone = (residual > self.limits.tolerance) | ~self.balanced
             if not undone.any():
                 return Outcome.CONVERGED
             worst = float(residual.max())
             best, stuck = (worst, 0) if worst < best / 2 else (best, stuck + 1)
-            if stuck >= PATIENCE and (self.linear or worst < SMALL):
+            if stuck >= PATIENCE and (self.linear or not self.rough.any()):
                 return Outcome.ROUNDING
             if (left[undone.numpy()] <= 0).any():
                 return Outcome.ITERATIONS
-            self._advance(residual)
+            self._advance()
         return Outcome.STEPS
 
     def _solve(self, left: np.ndarray) -> Tensor:
@@ -109,9 +116,12 @@ class Newton:
         slope = self.flow.slope
         if self.taken == 0 or not self.linear:
             self.sweeps.factor(slope.numpy(), *self.lines, *self.factors)
-        rounding = 4 * EPSILON**2 * slope.sum((1, 2)) * self.scale.square()
-        reference = torch.maximum(self.energy, rounding / self.limits.tolerance**2)
-        targets = self.limits.tolerance**2 * reference
+        energy, held = self.energy
+        rounding = self.rounding + 4 * EPSILON**2 * held
+        reference = torch.maximum(energy, rounding / self.limits.tolerance**2)
+        # Far from the solution of a steep law the energies mean little: the currents must balance too.
+        self.balanced = (self.imbalance <= self.faintest) | (self._kirchhoff() <= BALANCE)
+        targets = (self.limits.tolerance**2 * reference).where(self.balanced, torch.finfo(energy.dtype).tiny)
         forcing = self.limits.tolerance / 2 if self.linear else FORCING
         self.step.zero_()
         self.sweeps.correct(
@@ -120,21 +130,22 @@ class Newton:
             self.counts, self.norms.numpy(), self.work,
         )  # fmt: skip
         self.used += self.counts
+        self.rough = (self.norms > SMALL**2 * energy) | ~self.balanced
         residual = (self.norms / reference).sqrt()
         self.residual = torch.where(self.norms == 0, 0.0, residual)  # also where nothing is applied
         return self.residual
 
-    def _advance(self, residual: Tensor) -> None:
+    def _advance(self) -> None:
         """Go the step, or a part of it for inputs where the potential would rise steeply at its end."""
         if self.linear:
             self.flow = self._move(self.drops + self.step)
             return
-        start, length = self.drops, torch.ones_like(residual)
+        start, length = self.drops, torch.ones_like(self.residual)
         downhill = self._along_step()
         while True:
             self.flow = self._move(torch.addcmul(start, length[:, None, None], self.step))
             uphill = -self._along_step()
-            over = ~(uphill <= downhill / 2) & (residual > SMALL)
+            over = ~(uphill <= downhill / 2) & self.rough
             if not over.any() or float(length.min()) < SHORTEST:
                 return
             length = torch.where(over, length / 2, length)
@@ -153,9 +164,13 @@ class Newton:
         )  # fmt: skip
         return flow
 
+    def _kirchhoff(self) -> Tensor:
+        """The largest imbalance at a node over the largest current of a cell, a row or a column (inputs)."""
+        current = self.flow.current
+        totals = [total.abs().amax(1) for total in (current.sum(1), current.sum(2), current.flatten(1))]
+        return self.imbalance / torch.stack(totals).amax(0).clamp(min=torch.finfo(current.dtype).tiny)
+
     def stats(self) -> Stats:
         """What it took."""
-        current = self.flow.current
-        totals = torch.stack([t.abs().amax(1) for t in (current.sum(1), current.sum(2), current.flatten(1))])
-        kirchhoff = self.imbalance / totals.amax(0).clamp(min=torch.finfo(current.dtype).tiny)
-        return Stats(self.taken, int(self.used.max()), float(self.residual.max()), float(kirchhoff.max()))
+        kirchhoff = float(self._kirchhoff().max())
+        return Stats(self.taken, int(self.used.max()), float(self.residual.max()), kirchhoff)
