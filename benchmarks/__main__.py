@@ -14,7 +14,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
 import torch
 
 from benchmarks.circuits import circuits
-from benchmarks.products import convolution, linear
+from benchmarks.products import convolution, linear, wired
 from benchmarks.programming import programming
 from benchmarks.timing import Result
 from benchmarks.training import training
@@ -27,6 +27,7 @@ BENCHMARKS = {
     "convolution": convolution,
     "circuits": circuits,
     "wires": wires,
+    "wired": wired,
 }
 
 

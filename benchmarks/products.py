@@ -9,7 +9,7 @@ import ohmloom as ol
 from benchmarks.distribution import check, rounded_normal
 from benchmarks.timing import Result, compare, result
 from ohmloom import Chip
-from ohmloom.crossbars import AnalogueReadout, VoltageSense
+from ohmloom.crossbars import AnalogueReadout, VoltageSense, Wires
 
 SIZE, BATCH = 512, 256
 SENSING = {
@@ -55,6 +55,31 @@ def linear(pairs: int) -> list[Result]:
             name = f"Linear {SIZE} x {SIZE}, batch {BATCH}, {sensing} sensing{what}"
             results.append(result(name, seconds, "" if what else str(how["bar"]), "torch Linear, float32", tested))
     return results
+
+
+def wired(pairs: int) -> list[Result]:
+    """Linear 512 x 512 with wires against the same without, both programmed: the wires are solved once, beforehand."""
+    torch.manual_seed(0)
+    layer, x = nn.Linear(SIZE, SIZE), torch.randn(BATCH, SIZE)
+    results = []
+    for sensing in SENSING:
+        for noise in ("none", "fresh"):
+            with_wires, without = (
+                _programmed(layer, x, sensing, noise, wires) for wires in (Wires(row=0.1, column=0.1), Wires())
+            )
+            with torch.no_grad():
+                seconds = compare(lambda: with_wires(x), lambda: without(x), pairs)  # noqa: B023
+            name = f"Linear {SIZE} x {SIZE} with wires, {sensing} sensing, noise: {noise}"
+            results.append(result(name, seconds, "1.1", "the same layer without wires"))
+    return results
+
+
+def _programmed(layer: nn.Module, x: Tensor, sensing: str, noise: str, wires: Wires) -> nn.Module:
+    hardware = ol.convert(layer, chip_with(sensing, 128, noise).replace(wires=wires))
+    ol.calibrate(hardware, x)
+    ol.program(hardware)
+    ol.calibrate(hardware, x, corrections=False)
+    return hardware
 
 
 def convolution(pairs: int) -> list[Result]:

@@ -152,6 +152,8 @@ class Sensing(NamedTuple):
     @property
     def path(self) -> str:
         """How many dense products one read takes, for the summary."""
+        if self.circuit is not None:
+            return "one circuit per vector and phase (cells are not ohmic)"
         phases = "one product" if self.merges_phases else "one product per phase"
         channels = self.lines.signed.shape[2]
         return phases + ("" if channels == 1 else f" and channel ({channels} channels)")

@@ -12,6 +12,7 @@ CELLS = ("ideal cells", "cells with spread", "one day later")
 WON = {cells: f"won back by programming through the wires, {cells}" for cells in CELLS}
 WRONG = "won back with a wrong wire resistance, ideal cells"
 TUNED = "won back by fine-tuning, ideal cells"
+NOISE_ERROR = "read noise, fast form: worst mean error of the deviation, inputs of both signs"
 COST = "accuracy lost to wires after calibration, ideal cells"
 
 
@@ -24,6 +25,7 @@ class WiresSettings(Description):
     epochs: int = Field(default=4, ge=1)
     sizes: tuple[int, ...] = (64, 128, 256)  # rows and columns of an array
     ohms: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 6.0, 8.0)  # of a segment, rows and columns alike
+    noise_sizes: tuple[int, ...] = (32, 64)  # at which read noise is compared with the exact one
     size: int = 128  # of the comparison
     steps: int = 60  # of programming through the wires
     tuning: int = 300  # batches of fine-tuning
@@ -57,6 +59,8 @@ CONTROLS = (
             rule="at_least", bound=5, unit="points"),
     Control(name="the loss is not a wreck", expectation="At most 20 points after calibration.", figure=COST,
             rule="at_most", bound=20, unit="points"),
+    Control(name="fast read noise is close", expectation="Within 3 % of the exact deviation for inputs of both signs.",
+            figure=NOISE_ERROR, rule="at_most", bound=3, unit="%"),
     Control(name="a wrong wire resistance helps clearly less", expectation="A quarter of the true resistance wins back "
             "at least 20 % less.", figure=WRONG, against=WON[CELLS[0]], rule="at_most", bound=-20, unit="%"),
 )  # fmt: skip
