@@ -75,9 +75,12 @@ def test_a_correction_reaches_the_cells_of_a_network() -> None:
     assert losses[1] < 0.6 * losses[0]  # the rest is that of 8-bit converters
 
 
-def test_acting_weights_are_those_of_the_programmed_chip_up_to_gain() -> None:
+@pytest.mark.parametrize("layout", ["pair-columns", "offset-column"])
+def test_acting_weights_are_those_of_the_programmed_chip_up_to_gain(layout: str) -> None:
     torch.manual_seed(0)
     chip = ol.Chip.load("generic-40nm").replace(device=Device.load("ideal"), wires=WIRES)
+    encoding = {"kind": "analogue", "layout": layout, "pair_sum": "analogue"}
+    chip = chip.replace(mapping=chip.mapping.replace(encoding=encoding))
     weight = torch.randn(5, 8)
     acting = WiredWeights(chip=chip).acting(weight)
     effective = store(weight, chip.layer_mapping, chip.device, ol.Streams(0), wires=chip.wires).effective()[0]

@@ -12,6 +12,11 @@ TRAINED = {
     "noise training pays",
     "noise training costs little",
     "noise on weights, not on activations",
+    "programming through the wires, ideal cells",
+    "programming through the wires, cells with spread",
+    "programming through the wires, one day later",
+    "the loss is of the size meant",
+    "a wrong wire resistance helps clearly less",
     "calibration matters",
     "normalisation matters",
 }  # need more than a smoke run

@@ -8,7 +8,7 @@ from ohmloom.chips.placement import Block, Need, Placement, place
 from ohmloom.chips.segments import Segments, cut
 from ohmloom.chips.stored import Calibration, Clips, StoredMatrix
 from ohmloom.chips.wiring import Arrays, Wired, acting_cells, termination
-from ohmloom.chips.writing import Correction, form, store, switch
+from ohmloom.chips.writing import Correction, Targets, form, store, switch
 
 __all__ = [
     "REFERENCES",
@@ -28,6 +28,7 @@ __all__ = [
     "Reference",
     "Segments",
     "StoredMatrix",
+    "Targets",
     "Timing",
     "Wired",
     "acting_cells",

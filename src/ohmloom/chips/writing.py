@@ -56,7 +56,7 @@ def store(
     largest = 0.0 if share is None else float(share.abs().max())
     segments = mapping.segments(*matrix.shape, bias=largest)
     held_key = None if key is None else _held_key(key, segments, mapping)
-    cells_of = _Targets(mapping, device, segments, held_key)
+    cells_of = Targets(mapping, device, segments, held_key)
     folded = segments.fold(matrix, share)
     goals = cells_of.parallel(folded) if mapping.encoding.order == "parallel" else None
     if correction is not None:
@@ -148,7 +148,7 @@ def switch(matrix: StoredMatrix, keep: Tensor, streams: Streams) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Targets:
+class Targets:
     """The conductances that slice values ask for: (signs, segments, rows, columns)."""
 
     mapping: Mapping
@@ -181,7 +181,7 @@ class _Targets:
 
 
 def _write(
-    folded: Tensor, goals: Tensor | None, targets: _Targets, generator: torch.Generator
+    folded: Tensor, goals: Tensor | None, targets: Targets, generator: torch.Generator
 ) -> tuple[Written, Tensor]:
     """Write one die: the cells, and the targets of all slices (slices, signs, segments, rows, columns).
 

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ohmloom.chips import Arrays, Chip, Mapping, acting_cells, termination
+from ohmloom.chips import Arrays, Chip, Mapping, Targets, acting_cells, termination
 from ohmloom.crossbars import Layout, Wires
 from ohmloom.descriptions import Description
 from ohmloom.devices import Device
@@ -87,13 +87,10 @@ class WiredWeights(Perturbation):
         values = (flat / scale).T
         segments = mapping.segments(*values.shape)
         folded = segments.fold(values.clamp(-1, 1) if mapping.overrange == "clip" else values)
-        low = device.g_min if mapping.lowest is None else mapping.lowest
-        high = device.g_max if mapping.highest is None else mapping.highest
-        encoding = mapping.encoding
-        goals = torch.stack([encoding.targets(value, low, high) for value in encoding.values(folded)])
-        goals = goals.clamp(max=device.g_max) * segments.present
+        encoding, targets = mapping.encoding, Targets(mapping, device, segments, None)
+        goals = targets.parallel(folded)
         acting = acting_cells(goals, Arrays.of(mapping, len(flat)), self.chip.wires, termination(mapping))
-        lines = signed(acting, mapping) / encoding.unit(low, high)
+        lines = signed(acting, mapping) / encoding.unit(targets.low, targets.high)
         held = torch.einsum("l,lsrc->src", lines.new_tensor(encoding.significance), lines)
         wanted = segments.fold(values).detach()
         gain = ((held * wanted).sum(-2) / wanted.square().sum(-2).clamp(min=1e-12)).detach()  # (segments, columns)

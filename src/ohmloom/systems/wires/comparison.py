@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import ohmloom as ol
 from ohmloom.codesign import ThroughWires
 from ohmloom.crossbars import Wires
 from ohmloom.data import Labelled
 from ohmloom.devices import Device
+from ohmloom.experiments import Cost
 from ohmloom.systems.neurram.evaluation import on_dies
 from ohmloom.systems.wires.chips import current_mode
 from ohmloom.systems.wires.network import Dense
+from ohmloom.systems.wires.settings import CELLS
 
 VECTORS = 4096  # of each matrix that a calibration looks at
 
@@ -49,6 +51,19 @@ class Bench:
         self, state: dict[str, Tensor], size: int, ohms: float, cells: str, correction: Kept | None = None
     ) -> list[float]:
         """Accuracy of the dense network on each die of the current-mode chip, calibrated, per cent."""
+        return on_dies(self.hardware(state, size, ohms, cells, correction), self.test, range(self.dies))
+
+    def cost(self, state: dict[str, Tensor], size: int, ohms: float) -> Cost:
+        """What one inference costs on ideal cells, with what the wires dissipate."""
+        hardware = self.hardware(state, size, ohms, CELLS[0], None)
+        with ol.Ledger() as ledger, torch.no_grad():
+            hardware(self.test.images[:100])
+        return Cost.priced(ol.cost(ledger, hardware))
+
+    def hardware(
+        self, state: dict[str, Tensor], size: int, ohms: float, cells: str, correction: Kept | None
+    ) -> nn.Module:
+        """The dense network on the current-mode chip, programmed, aged and calibrated."""
         chip, age = current_mode(size, ohms, cells)
         model = Dense()
         model.load_state_dict(state)
@@ -57,7 +72,7 @@ class Bench:
         ol.program(hardware, seed=self.seed, dies=self.dies, correction=correction)
         ol.age(hardware, age)
         ol.calibrate(hardware, self.calibration, samples=len(self.calibration), vectors=VECTORS)
-        return on_dies(hardware, self.test, range(self.dies))
+        return hardware
 
 
 def won_back(better: list[float], plain: list[float], ideal: list[float]) -> list[float | None]:

@@ -161,6 +161,7 @@ def _compare(context: Context[WiresSettings], state: State, ohms: float, bench: 
     tuned = _fine_tuned(context, state, ohms, training)
     arms = {"no wires": (state, 0.0, None), "plain": (state, ohms, None), "through the wires": (state, ohms, through),
             "a quarter of the resistance": (state, ohms, wrong), "fine-tuned": (tuned, ohms, None)}  # fmt: skip
+    findings.cost(bench.cost(state, settings.size, ohms))
     values: dict[tuple[str, str], list[float]] = {}
     todo = [(cells, name) for cells in CELLS for name in arms]
     for cells, name in context.progress.track(todo, "remedies", total=len(todo)):
