@@ -5,6 +5,7 @@ from ohmloom.chips.cost import REFERENCES, Cost, Reference, cost
 from ohmloom.chips.installation import Installation, install, need
 from ohmloom.chips.mapping import Mapping
 from ohmloom.chips.placement import Block, Need, Placement, place
+from ohmloom.chips.probing import Probed, probe_array
 from ohmloom.chips.segments import Segments, cut
 from ohmloom.chips.stored import Calibration, Clips, StoredMatrix
 from ohmloom.chips.wiring import Arrays, Wired, acting_cells, termination
@@ -25,6 +26,7 @@ __all__ = [
     "Mapping",
     "Need",
     "Placement",
+    "Probed",
     "Reference",
     "Segments",
     "StoredMatrix",
@@ -38,6 +40,7 @@ __all__ = [
     "install",
     "need",
     "place",
+    "probe_array",
     "store",
     "switch",
     "termination",

@@ -98,7 +98,7 @@ def _check(
     circuit: tuple[Tensor, Tensor], wires: Wires, conduction: Conduction, termination: str, netlist: Path | None
 ) -> list[Compared] | None:
     """The comparison, None without ngspice."""
-    from ohmloom.crossbars import ngspice, solve, write_netlist
+    from ohmloom.crossbars import effective_conductance, ngspice, solve, write_netlist
 
     if netlist is not None:
         write_netlist(netlist, *circuit, wires, conduction, termination)  # type: ignore[arg-type]
@@ -113,6 +113,11 @@ def _check(
         largest = float(reference.abs().max())
         difference = float((mine - reference).abs().max())
         lines.append(Compared(name.replace("_", " "), unit, largest, difference / largest if largest else difference))
+    if conduction.ohmic:
+        merged = effective_conductance(circuit[0], wires, termination)  # type: ignore[arg-type]
+        reference = getattr(theirs, sensed[0])
+        largest, difference = float(reference.abs().max()), float((circuit[1] @ merged - reference).abs().max())
+        lines.append(Compared("effective conductance", sensed[1], largest, difference / largest))
     return lines
 
 
