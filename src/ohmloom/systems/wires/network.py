@@ -12,7 +12,7 @@ from ohmloom.codesign import WiredWeights
 from ohmloom.data import Labelled
 
 BATCH = 128
-RATE = 1e-3
+RATE, TUNING_RATE = 3e-3, 3e-4  # of Adam
 
 
 class Dense(nn.Module):
@@ -47,7 +47,7 @@ def fine_tuned(
     hardware = ol.convert(model, chip)
     ol.calibrate(hardware, data.images[:500])
     ol.mode(hardware, ol.Noisy(WiredWeights(chip=chip)))
-    _fit(hardware, data, batches, RATE / 3, seed, tell)
+    _fit(hardware, data, batches, TUNING_RATE, seed, tell)
     return ol.digital_state(hardware)
 
 

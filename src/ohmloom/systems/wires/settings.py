@@ -22,7 +22,7 @@ class WiresSettings(Description):
     subset: Subset = "full"
     training_images: int = Field(default=55_000, ge=128)
     validation_images: int = 5_000
-    epochs: int = Field(default=4, ge=1)
+    epochs: int = Field(default=12, ge=1)
     sizes: tuple[int, ...] = (64, 128, 256)  # rows and columns of an array
     ohms: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 6.0, 8.0)  # of a segment, rows and columns alike
     noise_sizes: tuple[int, ...] = (32, 64)  # at which read noise is compared with the exact one
