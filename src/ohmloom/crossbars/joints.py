@@ -10,9 +10,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ohmloom.crossbars.leaves import POSITIVE
+from ohmloom.crossbars.leaves import POSITIVE, add_scaled
 
 TILE = 16  # columns that are turned into rows at a time
+
+
+@njit(cache=True, nogil=True)
+def copy(target, source):  # type: ignore[no-untyped-def]
+    """Target = source; they do not overlap."""
+    for j in range(len(target)):
+        target[j] = source[j]
 
 
 @njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
@@ -20,13 +27,6 @@ def add(target, source):  # type: ignore[no-untyped-def]
     """Target += source."""
     for j in range(len(target)):
         target[j] += source[j]
-
-
-@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
-def add_scaled(target, factor, source):  # type: ignore[no-untyped-def]
-    """Target += factor source."""
-    for j in range(len(target)):
-        target[j] += factor * source[j]
 
 
 @njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
@@ -67,14 +67,14 @@ def gather(blocks, places, shared, spans, lines, outward, excess, links, own):  
             row = outward[b, i]
             for s in range(2):
                 source, target, length = spans[0, s]
-                row[target : target + length] = one[source : source + length]
+                copy(row[target : target + length], one[source : source + length])
                 source, target, length = spans[1, s]
-                row[target : target + length] = two[source : source + length]
+                copy(row[target : target + length], two[source : source + length])
             excess[b, i] = total(row)
             for line in range(len(lines)):
                 own[b, line, i] = row[lines[line] + i]
                 row[lines[line] + i] = 0
-            links[b, i, :] = one[shared[0] : shared[0] + nodes]
+            copy(links[b, i], one[shared[0] : shared[0] + nodes])
             add(links[b, i], two[shared[1] : shared[1] + nodes])
 
 
@@ -101,8 +101,8 @@ def settle(voltages, outward, inverse, alone, own, lines, ahead):  # type: ignor
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def complete(blocks, places, spans, lines, outward, own, voltages, ahead, needed, joined):  # type: ignore[no-untyped-def]
-    """Add to Fᵀ X (batch, t, t) what was kept apart and what the blocks have already; complete X too.
+def prepare(blocks, places, spans, lines, outward, own, voltages, ahead, needed, joined):  # type: ignore[no-untyped-def]
+    """C' (batch, t, t) as far as it needs no product: what the blocks have already, and what was kept apart.
 
     Only within the rectangles ``needed`` (row, end, column, end).
     """
@@ -118,26 +118,31 @@ def complete(blocks, places, spans, lines, outward, own, voltages, ahead, needed
                         turned[r - start, i] = outward[b, i, r]
                 for r in range(start, end):
                     row = joined[b, r]
+                    clear(row[low:high])
+                    copy_block(row, r, blocks[0][places[0, b]], spans[0], low, high)
+                    copy_block(row, r, blocks[1][places[1, b]], spans[1], low, high)
                     for line in range(len(lines)):
                         at = lines[line]
                         if low <= at and at + nodes <= high:
                             add_product(row[at : at + nodes], turned[r - start], ahead[b, line])
-                        if at <= r < at + nodes:
-                            i = r - at
+                        i = r - at
+                        if 0 <= i < nodes:
                             add_scaled(row[low:high], own[b, line, i], voltages[b, i, low:high])
                             for other in range(len(lines)):
                                 if low <= lines[other] and lines[other] + nodes <= high:
                                     row[lines[other] + i] += own[b, line, i] * ahead[b, other, i]
-                    add_block(row, r, blocks[0][places[0, b]], spans[0], low, high)
-                    add_block(row, r, blocks[1][places[1, b]], spans[1], low, high)
-        for line in range(len(lines)):
-            for i in range(nodes):
-                voltages[b, i, lines[line] + i] += ahead[b, line, i]
 
 
 @njit(cache=True, nogil=True)
-def add_block(row, r, block, spans, low, high):  # type: ignore[no-untyped-def]
-    """Add to columns ``low`` to ``high`` of row ``r`` of a joined block what one of its parts has there."""
+def clear(row):  # type: ignore[no-untyped-def]
+    """Row = 0."""
+    for j in range(len(row)):
+        row[j] = 0
+
+
+@njit(cache=True, nogil=True)
+def copy_block(row, r, block, spans, low, high):  # type: ignore[no-untyped-def]
+    """Columns ``low`` to ``high`` of row ``r`` of a joined block as far as they are those of one of its parts."""
     for s in range(2):
         source, target, length = spans[s]
         if target <= r < target + length:
@@ -146,4 +151,4 @@ def add_block(row, r, block, spans, low, high):  # type: ignore[no-untyped-def]
                 other, at, count = spans[o]
                 begin, stop = max(at, low), min(at + count, high)
                 if begin < stop:
-                    add(row[begin:stop], own[other + begin - at : other + stop - at])
+                    copy(row[begin:stop], own[other + begin - at : other + stop - at])

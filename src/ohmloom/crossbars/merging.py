@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 TOP, LEFT, BOTTOM, RIGHT = range(4)
-SMALL = 16  # nodes: up to here the compiled inverse is the faster one
+SMALL = 64  # nodes: up to here the compiled inverse is the faster one
 
 Span = tuple[int, int, int]  # terminals of a block: the first, where it is in the block that it becomes part of, how many
 Rectangle = tuple[int, int, int, int]  # of a matrix: first row, end, first column, end
@@ -115,11 +115,14 @@ def _join(
     voltages = inverse @ outward
     joints.settle(voltages.numpy(), outward.numpy(), inverse.numpy(), alone.numpy(), own, lines, ahead)
     joined = new(batch, size, size)
-    for row, end, left, right in needed:
-        torch.bmm(outward[:, :, row:end].mT, voltages[:, :, left:right], out=joined[:, row:end, left:right])
-    joints.complete(
+    joints.prepare(
         numbers, places, spans, lines, outward.numpy(), own, voltages.numpy(), ahead, np.array(needed), joined.numpy()
     )
+    for row, end, left, right in needed:
+        part = joined[:, row:end, left:right]
+        torch.baddbmm(part, outward[:, :, row:end].mT, voltages[:, :, left:right], out=part)
+    for line, start in enumerate(lines):
+        voltages[:, :, start : start + nodes].diagonal(dim1=1, dim2=2).add_(torch.from_numpy(ahead[:, line]))
     return Block(joined, how.sides), voltages
 
 
