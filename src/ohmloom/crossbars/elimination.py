@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from ohmloom.crossbars.merging import BOTTOM, LEFT, RIGHT, TOP, Block, Plan, merge, plan, split
+from ohmloom.crossbars.merging import BOTTOM, LEFT, RIGHT, TOP, Block, Plan, merge, merge_pairs, plan, split
 
 LEAF = 8  # cells along a side, about
 REGION = 2**14  # cells of all arrays together that are joined level by level
@@ -117,9 +117,8 @@ class Elimination:
         block = Block(out.view(arrays, region.high, region.wide, size, size), sides)
         while block.conductance.shape[1] * block.conductance.shape[2] > 1:
             across = self._across(block)
-            pair = [Block(_every_other(block.conductance, across, i), block.sides) for i in range(2)]
             how = plan(block.sides, block.sides, across)
-            block, voltages = merge(pair[0], pair[1], across)
+            block, voltages = merge_pairs(block, across)
             if self.keep:
                 memory.levels.append((across, how, voltages))
         return self._without_open(Block(block.conductance[:, 0, 0], block.sides), region, memory), memory
@@ -174,7 +173,3 @@ class Elimination:
             both = split(upstream, voltages, how)
             upstream = torch.stack(both, 3 if across else 2).flatten(2 if across else 1, 3 if across else 2)
         self._compiled("differentiate", node.region, upstream.flatten(0, 2).contiguous(), gradient)
-
-
-def _every_other(blocks: Tensor, across: bool, start: int) -> Tensor:
-    return blocks[:, :, start::2] if across else blocks[:, start::2]

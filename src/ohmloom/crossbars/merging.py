@@ -15,13 +15,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 TOP, LEFT, BOTTOM, RIGHT = range(4)
-SMALL = 16  # nodes: up to here the compiled inverse is the faster one
+SMALL = 64  # nodes: up to here the compiled inverse is the faster one
 
-Span = tuple[slice, slice]  # where something is in a block, and where in the block that it becomes part of
+Span = tuple[int, int, int]  # terminals of a block: the first, where it is in the block that it becomes part of, how many
+Rectangle = tuple[int, int, int, int]  # of a matrix: first row, end, first column, end
 
 
 class Block(NamedTuple):
@@ -39,14 +42,10 @@ class Block(NamedTuple):
 class Plan(NamedTuple):
     """How two blocks of given sides become one."""
 
-    shared: tuple[slice, slice]  # the shared nodes in each of both
-    spans: tuple[list[Span], list[Span]]  # the other terminals of each
+    start: tuple[int, int]  # the first shared node in each of both
+    nodes: int  # how many nodes are shared, and eliminated
+    spans: tuple[tuple[Span, Span], tuple[Span, Span]]  # the other terminals of each
     sides: tuple[int, int, int, int]  # of the new block
-
-    @property
-    def nodes(self) -> int:
-        """How many nodes are eliminated."""
-        return self.shared[0].stop - self.shared[0].start
 
 
 def plan(first: tuple[int, ...], second: tuple[int, ...], across: bool) -> Plan:
@@ -54,26 +53,19 @@ def plan(first: tuple[int, ...], second: tuple[int, ...], across: bool) -> Plan:
     (ta, la, ba, ra), (tc, lc, bc, rc) = first, second
     if across:
         left = ta + tc
-        spans = (
-            [_span(0, 0, ta), _span(ta, left, la + ba)],
-            [_span(0, ta, tc), _span(tc + lc, left + la + ba, bc + rc)],
+        return Plan(
+            (ta + la + ba, tc),
+            ra,
+            (((0, 0, ta), (ta, left, la + ba)), ((0, ta, tc), (tc + lc, left + la + ba, bc + rc))),
+            (left, la, ba + bc, rc),
         )
-        shared = slice(ta + la + ba, ta + la + ba + ra), slice(tc, tc + lc)
-        sides = (left, la, ba + bc, rc)
-    else:
-        right = ta + la + lc + bc
-        spans = (
-            [_span(0, 0, ta + la), _span(ta + la + ba, right, ra)],
-            [_span(tc, ta + la, lc + bc), _span(tc + lc + bc, right + ra, rc)],
-        )
-        shared = slice(ta + la, ta + la + ba), slice(0, tc)
-        sides = (ta, la + lc, bc, ra + rc)
-    kept = [[span for span in each if span[0].stop > span[0].start] for each in spans]
-    return Plan(shared, (kept[0], kept[1]), sides)
-
-
-def _span(source: int, target: int, length: int) -> Span:
-    return slice(source, source + length), slice(target, target + length)
+    right = ta + la + lc + bc
+    return Plan(
+        (ta + la, 0),
+        ba,
+        (((0, 0, ta + la), (ta + la + ba, right, ra)), ((tc, ta + la, lc + bc), (tc + lc + bc, right + ra, rc))),
+        (ta, la + lc, bc, ra + rc),
+    )
 
 
 def merge(
@@ -84,54 +76,59 @@ def merge(
     ``first`` lies left of or above ``second``. ``driven`` and ``sensed``: the left and the top side of the new block
     are drivers and sense circuits for good, so that only what couples them is needed of their rows.
     """
-    how, batch = plan(first.sides, second.sides, across), first.conductance.shape[:-2]
-    outward, excess, links = _gather(first, second, how)
-    lines = _lines(how, across)
-    size = sum(how.sides)
-    joined = (outward.new_zeros if driven or sensed else outward.new_empty)(outward.shape[0], size, size)
-    voltages = _eliminate(outward, invert_links(links, excess), lines, _needed(how.sides, driven, sensed), joined)
-    whole = joined.view(*batch, size, size)
-    for block, spans in zip((first, second), how.spans, strict=True):
-        for rows, new_rows in spans:
-            for columns, new_columns in spans:
-                whole[..., new_rows, new_columns] += block.conductance[..., rows, columns]
-    return Block(whole, how.sides), voltages
+    places = np.tile(np.arange(len(first.conductance)), (2, 1))
+    how = plan(first.sides, second.sides, across)
+    return _join((first.conductance, second.conductance), places, how, across, _needed(how.sides, driven, sensed))
 
 
-def _lines(how: Plan, across: bool) -> list[slice]:
-    """The sides at which the lines of the shared nodes end: terminal i there lies on the line of node i."""
-    ends = (LEFT, RIGHT) if across else (TOP, BOTTOM)
-    starts = [sum(how.sides[:end]) for end in ends if how.sides[end]]
-    return [slice(start, start + how.nodes) for start in starts]
+def merge_pairs(blocks: Block, across: bool) -> tuple[Block, Tensor]:
+    """All pairs of neighbours of blocks (arrays, high, wide, t, t) become (arrays, high', wide', t', t'); their X."""
+    arrays, high, wide, size, _ = blocks.conductance.shape
+    number = np.arange(arrays * high * wide).reshape(arrays, high, wide)
+    pairs = (number[:, :, ::2], number[:, :, 1::2]) if across else (number[:, ::2], number[:, 1::2])
+    flat, how = blocks.conductance.view(-1, size, size), plan(blocks.sides, blocks.sides, across)
+    joined, voltages = _join((flat, flat), np.stack(pairs).reshape(2, -1), how, across, _needed(how.sides, False, False))
+    return Block(joined.conductance.view(*pairs[0].shape, *joined.conductance.shape[1:]), how.sides), voltages
 
 
-def _eliminate(
-    outward: Tensor, inverse: Tensor, lines: list[slice], needed: list[tuple[slice, slice]], joined: Tensor
-) -> Tensor:
-    """X = S⁻¹ F, and Fᵀ X into ``joined``.
+def _join(
+    blocks: tuple[Tensor, Tensor], places: NDArray[np.int64], how: Plan, across: bool, needed: list[Rectangle]
+) -> tuple[Block, Tensor]:
+    """X = S⁻¹ F, and C + Fᵀ X where ``needed``, of the blocks at ``places`` (2, batch).
 
     What a node shares with its own line outweighs the rest by far where wires conduct well. A long sum in which many
-    small numbers meet a large one is rounded the same way each time, so the large one is kept apart and added last.
+    small numbers meet a large one is rounded the same way each time, so the large one is kept apart and added last:
+    the products leave out S⁻¹'s diagonal and the entries of F on the nodes' own lines.
     """
-    own = [_taken(outward[:, :, line]) for line in lines]
-    self_inverse = _taken(inverse)
-    voltages = (inverse @ outward).addcmul_(self_inverse[:, :, None], outward)
-    for line, link in zip(lines, own, strict=True):
-        voltages[:, :, line].addcmul_(inverse, link[:, None, :])
-    ahead = [self_inverse * link for link in own]
-    total = voltages.sum(-1) + sum(ahead)  # all terminals at 1 V put all nodes at 1 V: the row sums are repaired
-    voltages /= total[:, :, None]
-    ahead = [voltage / total for voltage in ahead]
-    for rows, columns in needed:
-        torch.bmm(outward[:, :, rows].mT, voltages[:, :, columns], out=joined[:, rows, columns])
-    for line, link in zip(lines, own, strict=True):
-        joined[:, line].addcmul_(link[:, :, None], voltages)
-    for line, voltage in zip(lines, ahead, strict=True):
-        joined[:, :, line].addcmul_(outward.mT, voltage[:, None, :])
-        for other, link in zip(lines, own, strict=True):
-            joined[:, other, line].diagonal(dim1=1, dim2=2).addcmul_(link, voltage)
-        voltages[:, :, line].diagonal(dim1=1, dim2=2).add_(voltage)
-    return voltages
+    from ohmloom.crossbars import joints  # numba takes half a second to start
+
+    batch, size, nodes = places.shape[1], sum(how.sides), how.nodes
+    lines, spans = _lines(how, across), np.array(how.spans)
+    new, numbers = blocks[0].new_empty, (blocks[0].numpy(), blocks[1].numpy())
+    outward, excess, links = new(batch, nodes, size), new(batch, nodes), new(batch, nodes, nodes)
+    own, ahead = np.empty((2, batch, len(lines), nodes), outward.numpy().dtype)
+    joints.gather(
+        numbers, places, how.start, spans, lines, outward.numpy(), excess.numpy(), links.numpy(), own
+    )
+    inverse = invert_links(links, excess)
+    alone = _taken(inverse)
+    voltages = inverse @ outward
+    joints.settle(voltages.numpy(), outward.numpy(), inverse.numpy(), alone.numpy(), own, lines, ahead)
+    joined = new(batch, size, size)
+    joints.prepare(
+        numbers, places, spans, lines, outward.numpy(), own, voltages.numpy(), ahead, np.array(needed), joined.numpy()
+    )
+    for row, end, left, right in needed:
+        part = joined[:, row:end, left:right]
+        torch.baddbmm(part, outward[:, :, row:end].mT, voltages[:, :, left:right], out=part)
+    for line, start in enumerate(lines):
+        voltages[:, :, start : start + nodes].diagonal(dim1=1, dim2=2).add_(torch.from_numpy(ahead[:, line]))
+    return Block(joined, how.sides), voltages
+
+
+def _lines(how: Plan, across: bool) -> NDArray[np.int64]:
+    """Where the sides begin at which the lines of the shared nodes end: terminal i there lies on the line of node i."""
+    return np.array([sum(how.sides[:end]) for end in ((LEFT, RIGHT) if across else (TOP, BOTTOM)) if how.sides[end]])
 
 
 def _taken(matrix: Tensor) -> Tensor:
@@ -142,30 +139,16 @@ def _taken(matrix: Tensor) -> Tensor:
     return taken
 
 
-def _needed(sides: tuple[int, ...], driven: bool, sensed: bool) -> list[tuple[slice, slice]]:
-    """Which (rows, columns) of a block somebody will read."""
+def _needed(sides: tuple[int, ...], driven: bool, sensed: bool) -> list[Rectangle]:
+    """Which rectangles of a block somebody will read."""
     top, left, size = sides[TOP], sides[TOP] + sides[LEFT], sum(sides)
-    everything = slice(0, size)
     if driven and sensed:
-        spans = [(slice(left, size), everything), (slice(top, left), slice(0, top))]
+        found = [(left, size, 0, size), (top, left, 0, top)]
     elif driven:
-        spans = [(slice(0, top), everything), (slice(left, size), everything)]
+        found = [(0, top, 0, size), (left, size, 0, size)]
     else:
-        spans = [(slice(top, size) if sensed else everything, everything)]
-    return [(rows, columns) for rows, columns in spans if rows.stop > rows.start]
-
-
-def _gather(first: Block, second: Block, how: Plan) -> tuple[Tensor, Tensor, Tensor]:
-    """F (batch, nodes, t), its row sums, and E of the shared nodes."""
-    batch = first.conductance.shape[:-2]
-    outward = first.conductance.new_empty(*batch, how.nodes, sum(how.sides))
-    for block, own, spans in zip((first, second), how.shared, how.spans, strict=True):
-        for columns, new_columns in spans:
-            outward[..., new_columns] = block.conductance[..., own, columns]
-    own, other = how.shared
-    links = (first.conductance[..., own, own] + second.conductance[..., other, other]).flatten(0, -3)
-    outward = outward.flatten(0, -3)
-    return outward, outward.sum(-1), links
+        found = [(top if sensed else 0, size, 0, size)]
+    return [(row, end, low, high) for row, end, low, high in found if end > row]
 
 
 def invert_links(links: Tensor, excess: Tensor) -> Tensor:
@@ -202,14 +185,15 @@ def split(upstream: Tensor, voltages: Tensor, how: Plan) -> tuple[Tensor, Tensor
     inner = (mixed @ voltages.mT).view(*batch, how.nodes, how.nodes)
     mixed = mixed.view(*batch, how.nodes, -1)
     both = []
-    for own, spans in zip(how.shared, how.spans, strict=True):
-        size = how.nodes + sum(span[0].stop - span[0].start for span in spans)
+    for start, spans in zip(how.start, how.spans, strict=True):
+        own, size = slice(start, start + how.nodes), how.nodes + sum(length for _, _, length in spans)
         sensitivity = upstream.new_empty(*batch, size, size)
         sensitivity[..., own, own] = inner
-        for rows, new_rows in spans:
+        pieces = [(slice(a, a + n), slice(to, to + n)) for a, to, n in spans]
+        for rows, new_rows in pieces:
             sensitivity[..., own, rows] = mixed[..., new_rows]
             sensitivity[..., rows, own] = mixed[..., new_rows].mT
-            for columns, new_columns in spans:
+            for columns, new_columns in pieces:
                 sensitivity[..., rows, columns] = upstream[..., new_rows, new_columns]
         both.append(sensitivity)
     return both[0], both[1]
