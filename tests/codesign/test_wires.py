@@ -112,3 +112,22 @@ def test_successive_programming_is_refused() -> None:
     )  # fmt: skip
     with pytest.raises(ConfigurationError, match="successive"):
         store(torch.randn(3, 4), mapping, Device.load("ideal"), ol.Streams(0), wires=WIRES, correction=ThroughWires())
+
+
+def test_a_network_trained_on_its_wires_is_calibrated_to_what_it_learned() -> None:
+    torch.manual_seed(0)
+    chip = ol.Chip.load("generic-40nm").replace(device=Device.load("ideal"), wires=WIRES)
+    model, x = nn.Linear(8, 5, bias=False), torch.randn(300, 8)
+    acting = WiredWeights(chip=chip)
+    with torch.no_grad():
+        learned = x @ acting.acting(model.weight).T
+    errors = []
+    for trained_on in (None, acting):
+        hardware = ol.convert(model, chip)
+        ol.calibrate(hardware, x)
+        ol.program(hardware)
+        ol.calibrate(hardware, x, trained_on=trained_on)
+        with torch.no_grad():
+            errors.append(float((hardware(x) - learned).norm() / learned.norm()))
+    assert errors[1] < 0.015  # what 8-bit inputs and converters leave
+    assert errors[1] < errors[0] / 2

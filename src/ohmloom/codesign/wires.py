@@ -68,8 +68,10 @@ class ThroughWires(Description):
 class WiredWeights(Perturbation):
     """What the arrays of ``chip`` make of a layer's weights: W → its acting matrix with each output's gain undone.
 
-    The gain of an output is that of least squares, as calibration finds it, and no gradient flows through it. Sets no
-    noise; ``then`` perturbs the result. The bias stays as it is. For layers whose mapping is the chip's own.
+    The gain of an output is that of least squares, and no gradient flows through it. Sets no noise; ``then`` perturbs
+    the result. The bias stays as it is. For layers whose mapping is the chip's own. A network that was trained in this
+    way is calibrated with ``ohmloom.calibrate(..., trained_on=WiredWeights(chip=chip))``: its own weights are not what
+    it computes with.
     """
 
     kind: Literal["wired-weights"] = "wired-weights"

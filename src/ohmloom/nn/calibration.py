@@ -26,6 +26,7 @@ from ohmloom.nn.convert import converted, state_of
 from ohmloom.nn.hardware import select, unfused
 from ohmloom.nn.layers import Clips, OnChip, Weighted
 from ohmloom.nn.modes import Programmed
+from ohmloom.nn.perturbations import Perturbation
 from ohmloom.nn.quantisers import best_limit
 from ohmloom.quantities import TIME, show
 
@@ -41,6 +42,7 @@ def calibrate(
     samples: int = 1000,
     vectors: int = 8192,
     pairs: Pairs | None = None,
+    trained_on: Perturbation | None = None,
 ) -> None:
     """Calibrate on (training-set) inputs: legal in every mode.
 
@@ -52,12 +54,15 @@ def calibrate(
     ``pairs`` (for experiments) maps the vectors that reached a matrix to (vectors to measure, vectors of the wanted
     sums): random vectors instead of activations, or shuffled targets.
 
+    ``trained_on`` is for a network that was trained on what its chip makes of the weights, such as
+    :class:`ohmloom.codesign.WiredWeights`: the wanted sums are then those of the perturbed weights.
+
     Raises ShapeError, NotFiniteError, ConfigurationError for data that do not fit.
     """
     x = _collect(batches, samples)
     state, layers = state_of(hardware), converted(hardware)
     programmed = isinstance(state.mode, Programmed)
-    calibrator = Calibrator(ranges, corrections, vectors, pairs)
+    calibrator = Calibrator(ranges, corrections, vectors, pairs, trained_on)
     dies = range(state.dies) if programmed else [None]
     with _all_or_nothing(hardware), _evaluating(hardware), torch.no_grad():
         for layer in layers.values():
@@ -134,6 +139,7 @@ class Calibrator:
     corrections: bool
     vectors: int
     pairs: Pairs | None
+    trained_on: Perturbation | None
     die: int = 0
     seen: set[tuple[int, str]] = field(default_factory=set)
 
@@ -168,6 +174,8 @@ class Calibrator:
         rows = self.thinned(x.reshape(-1, x.shape[-1]))
         measured, wanted = (rows, rows) if self.pairs is None else self.pairs(rows)
         weight, bias = weighted
+        if self.trained_on is not None:
+            weight = self.trained_on.perturb({"weight": weight})["weight"]
         held_bias = bias if part in layer.on_chip.bias_in_rows else None
         if self.ranges and readout.output_bits is not None:
             _fit_range(matrix, measured, self.die)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import ohmloom as ol
-from ohmloom.codesign import ThroughWires
+from ohmloom.codesign import ThroughWires, WiredWeights
 from ohmloom.crossbars import Wires
 from ohmloom.data import Labelled
 from ohmloom.devices import Device
@@ -48,22 +48,28 @@ class Bench:
     dies: int
 
     def accuracy(
-        self, state: dict[str, Tensor], size: int, ohms: float, cells: str, correction: Kept | None = None
+        self,
+        state: dict[str, Tensor],
+        size: int,
+        ohms: float,
+        cells: str,
+        correction: Kept | None = None,
+        tuned: bool = False,
     ) -> list[float]:
         """Accuracy of the dense network on each die of the current-mode chip, calibrated, per cent."""
-        return on_dies(self.hardware(state, size, ohms, cells, correction), self.test, range(self.dies))
+        return on_dies(self.hardware(state, size, ohms, cells, correction, tuned), self.test, range(self.dies))
 
     def cost(self, state: dict[str, Tensor], size: int, ohms: float) -> Cost:
         """What one inference costs on ideal cells, with what the wires dissipate."""
-        hardware = self.hardware(state, size, ohms, CELLS[0], None)
+        hardware = self.hardware(state, size, ohms, CELLS[0], None, False)
         with ol.Ledger() as ledger, torch.no_grad():
             hardware(self.test.images[:100])
         return Cost.priced(ol.cost(ledger, hardware))
 
     def hardware(
-        self, state: dict[str, Tensor], size: int, ohms: float, cells: str, correction: Kept | None
+        self, state: dict[str, Tensor], size: int, ohms: float, cells: str, correction: Kept | None, tuned: bool
     ) -> nn.Module:
-        """The dense network on the current-mode chip, programmed, aged and calibrated."""
+        """The dense network on the current-mode chip, programmed, aged, calibrated; ``tuned`` to its wires or not."""
         chip, age = current_mode(size, ohms, cells)
         model = Dense()
         model.load_state_dict(state)
@@ -71,7 +77,9 @@ class Bench:
         ol.calibrate(hardware, self.calibration)
         ol.program(hardware, seed=self.seed, dies=self.dies, correction=correction)
         ol.age(hardware, age)
-        ol.calibrate(hardware, self.calibration, samples=len(self.calibration), vectors=VECTORS)
+        ideal, _ = current_mode(size, ohms)
+        ol.calibrate(hardware, self.calibration, samples=len(self.calibration), vectors=VECTORS,
+                     trained_on=WiredWeights(chip=ideal) if tuned else None)  # fmt: skip
         return hardware
 
 

@@ -168,7 +168,7 @@ def _compare(context: Context[WiresSettings], state: State, ohms: float, bench: 
         weights, wire, correction = arms[name]
         values[cells, name] = findings.arm(
             f"compare/{cells.replace(' ', '-')}/{name.replace(' ', '-')}",
-            lambda w=weights, r=wire, c=cells, k=correction: bench.accuracy(w, settings.size, r, c, k),
+            lambda w=weights, r=wire, c=cells, k=correction: bench.accuracy(w, settings.size, r, c, k, w is tuned),
         )
         findings.figure(Figure.over(f"{cells}: {name}", values[cells, name], "%", "dies"))
     for cells in CELLS:
