@@ -116,7 +116,7 @@ def test_successive_programming_is_refused() -> None:
 
 def test_a_network_trained_on_its_wires_is_calibrated_to_what_it_learned() -> None:
     torch.manual_seed(0)
-    chip = ol.Chip.load("generic-40nm").replace(device=Device.load("ideal"), wires=WIRES)
+    chip = ol.Chip.load("generic-40nm").replace(device=Device.load("ideal"), wires=Wires(row=2000.0, column=2000.0))
     model, x = nn.Linear(8, 5, bias=False), torch.randn(300, 8)
     acting = WiredWeights(chip=chip)
     with torch.no_grad():
