@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -53,7 +54,7 @@ def accuracy_over_ages(
         (drawn,) = axes.plot(x, middle, "o-", label=line.label)
         if line.low is not None and line.high is not None:
             axes.vlines(x, _array(line.low), _array(line.high), color=drawn.get_color(), linewidth=1.4, alpha=0.7)
-    axes.set_xticks(range(len(ages)), ages)
+    axes.set_xticks(range(len(ages)), [fill(age, max(60 // len(ages), 8)) for age in ages])
     axes.set_xlim(-0.35, len(ages) - 0.65)
     axes.set_ylabel(axis)
     axes.margins(y=0.12)
