@@ -116,8 +116,9 @@ def _join(
     joints.settle(voltages.numpy(), outward.numpy(), inverse.numpy(), alone.numpy(), own, lines, ahead)
     joined = new(batch, size, size)
     joints.prepare(
-        numbers, places, spans, lines, outward.numpy(), own, voltages.numpy(), ahead, np.array(needed), joined.numpy()
-    )
+        numbers, places, how.start, spans, lines, outward.numpy(), own, voltages.numpy(), ahead, np.array(needed),
+        joined.numpy(),
+    )  # fmt: skip
     for row, end, left, right in needed:
         part = joined[:, row:end, left:right]
         torch.baddbmm(part, outward[:, :, row:end].mT, voltages[:, :, left:right], out=part)
