@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-LANES = 64
+LANES = 64  # a network of so many leaves fits the second-level cache in float32, nearly in float64
 POSITIVE = {"contract", "reassoc", "nsz"}  # sums of positive numbers may be taken in any order
 
 
@@ -112,8 +112,8 @@ def chain(cells, links, first, last, inverse, ratio, right):  # type: ignore[no-
 def pivot(network, node, active, count, voltages):  # type: ignore[no-untyped-def]
     """Eliminate ``node``; ``active`` (ascending) are the nodes it may touch. Its row becomes zero."""
     lanes = network.shape[-1]
-    total = np.zeros(lanes)
-    row = np.empty((count, lanes))
+    total = np.zeros(lanes, network.dtype)
+    row = np.empty((count, lanes), network.dtype)
     for a in range(count):
         other = active[a]
         low, high = min(node, other), max(node, other)
@@ -192,7 +192,7 @@ def factor(cells, ends, links, top, steps, network, voltages, inverses, keep):  
     p, q = cells.shape[:2]
     terminals = 2 * (p + q)
     network[:] = 0.0
-    ratio, right = np.empty((q, lanes)), np.empty((q, lanes))
+    ratio, right = np.empty((q, lanes), cells.dtype), np.empty((q, lanes), cells.dtype)
     active = np.empty(terminals + 2 * q, np.int64)
     for row in range(p + 1):
         place = terminals + (row % 2) * q if row < p else q + p
@@ -245,14 +245,15 @@ def eliminate(conductance, row_links, column_links, sense, where, leaf, out):  #
     """
     p, q = leaf[0], leaf[1]
     size, count = 2 * (p + q), where[0] * where[1] * where[2]
-    network = np.empty((size + 2 * q, size + 2 * q, LANES))
-    voltages, inverses = np.empty((1, size + 2 * q, LANES)), np.empty((1, q, q, LANES))
-    cells, ends, links = np.empty((p, q, LANES)), np.empty((2, LANES)), np.empty((q, LANES))
-    top, steps = np.empty((q, LANES)), np.empty((p + 1, LANES))
-    for start in range(0, count, LANES):
+    lanes, real = min(LANES, count), conductance.dtype
+    network = np.empty((size + 2 * q, size + 2 * q, lanes), real)
+    voltages, inverses = np.empty((1, size + 2 * q, lanes), real), np.empty((1, q, q, lanes), real)
+    cells, ends, links = np.empty((p, q, lanes), real), np.empty((2, lanes), real), np.empty((q, lanes), real)
+    top, steps = np.empty((q, lanes), real), np.empty((p + 1, lanes), real)
+    for start in range(0, count, lanes):
         load(conductance, row_links, column_links, sense, start, where, leaf, cells, ends, links, top, steps)
         factor(cells, ends, links, top, steps, network, voltages, inverses, False)
-        for lane in range(min(LANES, count - start)):
+        for lane in range(min(lanes, count - start)):
             for i in range(size):
                 out[start + lane, i, i] = 0.0
                 for j in range(i + 1, size):
@@ -264,7 +265,7 @@ def eliminate(conductance, row_links, column_links, sense, where, leaf, out):  #
 def back(sensitivity, node, active, count, voltages):  # type: ignore[no-untyped-def]
     """Extend dL/dY (its upper triangle) to the eliminated ``node``: Z_kj = Σ_i x_i Z_ij and Z_kk = Σ_j x_j Z_kj."""
     lanes = sensitivity.shape[-1]
-    total = np.zeros((count + 1, lanes))
+    total = np.zeros((count + 1, lanes), sensitivity.dtype)
     for a in range(count):
         i = active[a]
         for lane in range(lanes):
@@ -289,7 +290,7 @@ def cell_sensitivities(sensitivity, row, p, q, cells, first, last, inverse, grad
     """dL/dG (q, lanes) of one row: δ Z δᵀ, with δ_j the voltage across cell j by column nodes and row ends."""
     lanes = cells.shape[-1]
     place = 2 * (p + q) + (row % 2) * q
-    drop, total = np.empty((q + 2, lanes)), np.empty(lanes)
+    drop, total = np.empty((q + 2, lanes), cells.dtype), np.empty(lanes, cells.dtype)
     node = np.empty(q + 2, np.int64)
     for j in range(q):
         node[j] = place + j
@@ -321,16 +322,17 @@ def differentiate(conductance, row_links, column_links, sense, where, leaf, upst
     p, q = leaf[0], leaf[1]
     size, (_, high, wide) = 2 * (p + q), where
     count = where[0] * high * wide
-    network = np.empty((size + 2 * q, size + 2 * q, LANES))
-    sensitivity = np.zeros((size + 2 * q, size + 2 * q, LANES))
-    voltages, inverses = np.empty((p * q, size + 2 * q, LANES)), np.empty((p, q, q, LANES))
-    cells, ends, links = np.empty((p, q, LANES)), np.empty((2, LANES)), np.empty((q, LANES))
-    top, steps, found = np.empty((q, LANES)), np.empty((p + 1, LANES)), np.empty((q, LANES))
+    lanes, real = min(LANES, count), conductance.dtype
+    network = np.empty((size + 2 * q, size + 2 * q, lanes), real)
+    sensitivity = np.zeros((size + 2 * q, size + 2 * q, lanes), real)
+    voltages, inverses = np.empty((p * q, size + 2 * q, lanes), real), np.empty((p, q, q, lanes), real)
+    cells, ends, links = np.empty((p, q, lanes), real), np.empty((2, lanes), real), np.empty((q, lanes), real)
+    top, steps, found = np.empty((q, lanes), real), np.empty((p + 1, lanes), real), np.empty((q, lanes), real)
     active = np.empty(size + 2 * q, np.int64)
-    for start in range(0, count, LANES):
+    for start in range(0, count, lanes):
         load(conductance, row_links, column_links, sense, start, where, leaf, cells, ends, links, top, steps)
         factor(cells, ends, links, top, steps, network, voltages, inverses, True)
-        for lane in range(LANES):
+        for lane in range(lanes):
             number = min(start + lane, count - 1)
             for i in range(size):
                 for j in range(i, size):
@@ -340,7 +342,7 @@ def differentiate(conductance, row_links, column_links, sense, where, leaf, upst
                 found_nodes = neighbours(row, j, p, q, active)
                 back(sensitivity, size + (row % 2) * q + j, active, found_nodes, voltages[row * q + j])
             cell_sensitivities(sensitivity, row, p, q, cells[row], ends[0], ends[1], inverses[row], found)
-            for lane in range(min(LANES, count - start)):
+            for lane in range(min(lanes, count - start)):
                 number = start + lane
                 r, c = leaf[2] + number // wide % high * p + row, leaf[3] + number % wide * q
                 for j in range(q):

@@ -23,7 +23,9 @@ from torch import Tensor
 TOP, LEFT, BOTTOM, RIGHT = range(4)
 SMALL = 64  # nodes: up to here the compiled inverse is the faster one
 
-Span = tuple[int, int, int]  # terminals of a block: the first, where it is in the block that it becomes part of, how many
+Span = tuple[
+    int, int, int
+]  # terminals of a block: the first, where it is in the block that it becomes part of, how many
 Rectangle = tuple[int, int, int, int]  # of a matrix: first row, end, first column, end
 
 
@@ -87,7 +89,9 @@ def merge_pairs(blocks: Block, across: bool) -> tuple[Block, Tensor]:
     number = np.arange(arrays * high * wide).reshape(arrays, high, wide)
     pairs = (number[:, :, ::2], number[:, :, 1::2]) if across else (number[:, ::2], number[:, 1::2])
     flat, how = blocks.conductance.view(-1, size, size), plan(blocks.sides, blocks.sides, across)
-    joined, voltages = _join((flat, flat), np.stack(pairs).reshape(2, -1), how, across, _needed(how.sides, False, False))
+    joined, voltages = _join(
+        (flat, flat), np.stack(pairs).reshape(2, -1), how, across, _needed(how.sides, False, False)
+    )
     return Block(joined.conductance.view(*pairs[0].shape, *joined.conductance.shape[1:]), how.sides), voltages
 
 
@@ -107,9 +111,7 @@ def _join(
     new, numbers = blocks[0].new_empty, (blocks[0].numpy(), blocks[1].numpy())
     outward, excess, links = new(batch, nodes, size), new(batch, nodes), new(batch, nodes, nodes)
     own, ahead = np.empty((2, batch, len(lines), nodes), outward.numpy().dtype)
-    joints.gather(
-        numbers, places, how.start, spans, lines, outward.numpy(), excess.numpy(), links.numpy(), own
-    )
+    joints.gather(numbers, places, how.start, spans, lines, outward.numpy(), excess.numpy(), links.numpy(), own)
     inverse = invert_links(links, excess)
     alone = _taken(inverse)
     voltages = inverse @ outward
