@@ -9,7 +9,8 @@ Heyman, doi:10.1287/opre.33.5.1107, for Markov chains). The sensitivity to the e
 the same pivots: the voltage of node k is Σ_j x_j v_j, hence Z_kj = Σ_i x_i Z_ij for Z = dL/dY.
 
 A leaf is solved row by row: the row's own line is a chain with a closed inverse, and its column nodes are eliminated
-when the next row has been joined. ``LANES`` leaves go together, innermost in memory. Terminals: top, left, bottom,
+when the next row has been joined. Up to ``LANES`` leaves go together, innermost in memory; the compiler vectorises over
+them since it does not know how many (loops of a small fixed length it unrolls instead). Terminals: top, left, bottom,
 right.
 """
 
@@ -20,67 +21,6 @@ from numba import njit
 
 LANES = 64  # a network of so many leaves fits the second-level cache in float32, nearly in float64
 POSITIVE = {"contract", "reassoc", "nsz"}  # sums of positive numbers may be taken in any order
-
-
-@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
-def invert(links, excess):  # type: ignore[no-untyped-def]
-    """Overwrite ``links`` (batch, n, n) >= 0 by the inverse of diag(excess + row sums of links) - links.
-
-    The diagonal of ``links`` is not read. Four pivots go together; what pads them is nodes of their own.
-    """
-    batch, n, _ = links.shape
-    size = -(-n // 4) * 4
-    work = np.empty((size, -(-(size + 1) // 16) * 16))  # column ``size`` is the ground; whole vectors
-    for b in range(batch):
-        work[:] = 0.0
-        for i in range(n):
-            for j in range(n):
-                work[i, j] = links[b, i, j]
-            work[i, size] = excess[b, i]
-        work[n:, size] = 1.0
-        for k in range(0, size, 4):
-            for c in range(k, k + 4):
-                solve_row(work[c], c, size)
-                for d in range(k, k + 4):
-                    if d != c:
-                        factor = work[d, c]
-                        work[d, c] = 0.0
-                        add_scaled(work[d], factor, work[c])
-            for i in range(size):
-                if i < k or i >= k + 4:
-                    add_four(work[i], k, work[k], work[k + 1], work[k + 2], work[k + 3])
-        for i in range(n):
-            for j in range(n):
-                links[b, i, j] = work[i, j]
-
-
-@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
-def solve_row(row, pivot, ground):  # type: ignore[no-untyped-def]
-    """The pivot's own equation: its entries over the sum of those that are not eliminated yet."""
-    total = 0.0
-    for j in range(pivot + 1, ground + 1):
-        total += row[j]
-    row[pivot] = 1.0
-    total = 1.0 / total
-    for j in range(len(row)):
-        row[j] *= total
-
-
-@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
-def add_scaled(target, factor, source):  # type: ignore[no-untyped-def]
-    """Target += factor source."""
-    for j in range(len(target)):
-        target[j] += factor * source[j]
-
-
-@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
-def add_four(target, k, a, b, c, d):  # type: ignore[no-untyped-def]
-    """Replace nodes k to k + 3 in a row by their equations."""
-    e, f, g, h = target[k], target[k + 1], target[k + 2], target[k + 3]
-    for j in range(k, k + 4):
-        target[j] = 0.0
-    for j in range(len(target)):
-        target[j] += e * a[j] + f * b[j] + g * c[j] + h * d[j]
 
 
 @njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")

@@ -23,9 +23,7 @@ from torch import Tensor
 TOP, LEFT, BOTTOM, RIGHT = range(4)
 SMALL = 64  # nodes: up to here the compiled inverse is the faster one
 
-Span = tuple[
-    int, int, int
-]  # terminals of a block: the first, where it is in the block that it becomes part of, how many
+Span = tuple[int, int, int]  # terminals of a block: the first, where it is in the joined block, how many
 Rectangle = tuple[int, int, int, int]  # of a matrix: first row, end, first column, end
 
 
@@ -161,7 +159,7 @@ def invert_links(links: Tensor, excess: Tensor) -> Tensor:
     """
     nodes = links.shape[-1]
     if nodes <= SMALL:
-        from ohmloom.crossbars.leaves import invert  # numba takes half a second to start
+        from ohmloom.crossbars.joints import invert  # numba takes half a second to start
 
         links = links.contiguous()
         invert(links.numpy(), excess.contiguous().numpy())
