@@ -119,16 +119,16 @@ def operations(conductance: Tensor) -> int:
 
     A small inverse is 2 n³; a leaf's pivot with k neighbours k² (one triangle). Work on single entries is left out.
     """
-    from ohmloom.crossbars import leaves
+    from ohmloom.crossbars import joints, leaves
 
-    inverses, real = 0, leaves.invert
+    inverses, real = 0, joints.invert
 
     def counted(links: np.ndarray, excess: np.ndarray) -> None:
         nonlocal inverses
         inverses += len(links) * 2 * links.shape[1] ** 3
         real(links, excess)
 
-    with FlopCounterMode(display=False) as counter, mock.patch.object(leaves, "invert", counted):
+    with FlopCounterMode(display=False) as counter, mock.patch.object(joints, "invert", counted):
         effective_conductance(conductance, OHM)
     (p, high), (q, wide) = (leaf_size(lines) for lines in conductance.shape)
     active = np.empty(2 * p + 4 * q, np.int64)

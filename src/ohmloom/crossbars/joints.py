@@ -10,9 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ohmloom.crossbars.leaves import POSITIVE, add_scaled
-
-TILE = 16  # columns that are turned into rows at a time
+from ohmloom.crossbars.leaves import POSITIVE
 
 
 @njit(cache=True, nogil=True)
@@ -100,37 +98,19 @@ def settle(voltages, outward, inverse, alone, own, lines, ahead):  # type: ignor
                 ahead[b, line, i] *= factor
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def prepare(blocks, places, spans, lines, outward, own, voltages, ahead, needed, joined):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True)
+def prepare(blocks, places, shared, spans, lines, outward, own, voltages, ahead, needed, joined):  # type: ignore[no-untyped-def]
     """C' (batch, t, t) as far as it needs no product: what the blocks have already, and what was kept apart.
 
     Only within the rectangles ``needed`` (row, end, column, end).
     """
-    batch, nodes, size = outward.shape
-    turned = np.empty((TILE, nodes), outward.dtype)
-    for b in range(batch):
+    first, second = blocks
+    for b in range(len(joined)):
         for n in range(len(needed)):
-            begin, stop, low, high = needed[n]
-            for start in range(begin, stop, TILE):
-                end = min(start + TILE, stop)
-                for i in range(nodes):
-                    for r in range(start, end):
-                        turned[r - start, i] = outward[b, i, r]
-                for r in range(start, end):
-                    row = joined[b, r]
-                    clear(row[low:high])
-                    copy_block(row, r, blocks[0][places[0, b]], spans[0], low, high)
-                    copy_block(row, r, blocks[1][places[1, b]], spans[1], low, high)
-                    for line in range(len(lines)):
-                        at = lines[line]
-                        if low <= at and at + nodes <= high:
-                            add_product(row[at : at + nodes], turned[r - start], ahead[b, line])
-                        i = r - at
-                        if 0 <= i < nodes:
-                            add_scaled(row[low:high], own[b, line, i], voltages[b, i, low:high])
-                            for other in range(len(lines)):
-                                if low <= lines[other] and lines[other] + nodes <= high:
-                                    row[lines[other] + i] += own[b, line, i] * ahead[b, other, i]
+            one, two = first[places[0, b]], second[places[1, b]]
+            place(joined[b], needed[n], one, shared[0], spans[0], lines, outward[b], ahead[b])
+            place(joined[b], needed[n], two, shared[1], spans[1], lines, outward[b], ahead[b])
+            couple(joined[b], needed[n], lines, own[b], voltages[b], ahead[b])
 
 
 @njit(cache=True, nogil=True)
@@ -141,14 +121,114 @@ def clear(row):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def copy_block(row, r, block, spans, low, high):  # type: ignore[no-untyped-def]
-    """Columns ``low`` to ``high`` of row ``r`` of a joined block as far as they are those of one of its parts."""
+def place(joined, needed, block, start, spans, lines, outward, ahead):  # type: ignore[no-untyped-def]
+    """Rows of one block's terminals: its conductances between them, and F times the part of X kept apart.
+
+    F is read from the rows of the block, which is symmetric; but not every row of it has been computed where only some
+    columns are needed.
+    """
+    (begin, stop, low, high), (nodes, size) = needed, outward.shape
     for s in range(2):
         source, target, length = spans[s]
-        if target <= r < target + length:
-            own = block[source + r - target]
+        for r in range(max(target, begin), min(target + length, stop)):
+            row, own = joined[r], block[source + r - target]
+            clear(row[low:high])
             for o in range(2):
-                other, at, count = spans[o]
-                begin, stop = max(at, low), min(at + count, high)
-                if begin < stop:
-                    copy(row[begin:stop], own[other + begin - at : other + stop - at])
+                other, at, count = spans[o, 0], spans[o, 1], min(spans[o, 2], high - spans[o, 1])
+                if count > 0:
+                    copy(row[at : at + count], own[other : other + count])
+            for line in range(len(lines)):
+                at = lines[line]
+                if high == size:
+                    across_lines(row[at : at + nodes], own[start : start + nodes], ahead[line], r, lines)
+                elif at + nodes <= high:
+                    for i in range(nodes):
+                        row[at + i] += outward[i, r] * ahead[line, i]
+
+
+@njit(cache=True, nogil=True)
+def across_lines(row, links, ahead, r, lines):  # type: ignore[no-untyped-def]
+    """Add links ahead to a row, but for the node on whose own line terminal ``r`` is."""
+    nodes = len(row)
+    for line in range(len(lines)):
+        i = r - lines[line]
+        if 0 <= i < nodes:
+            add_product(row[:i], links[:i], ahead[:i])
+            add_product(row[i + 1 :], links[i + 1 :], ahead[i + 1 :])
+            return
+    add_product(row, links, ahead)
+
+
+@njit(cache=True, nogil=True)
+def couple(joined, needed, lines, own, voltages, ahead):  # type: ignore[no-untyped-def]
+    """Add to the rows of the nodes' own lines their part of Fᵀ times X."""
+    begin, stop, low, high = needed
+    for line in range(len(lines)):
+        for i in range(len(voltages)):
+            r = lines[line] + i
+            if begin <= r < stop:
+                add_scaled(joined[r, low:high], own[line, i], voltages[i, low:high])
+                for other in range(len(lines)):
+                    if low <= lines[other] + i < high:
+                        joined[r, lines[other] + i] += own[line, i] * ahead[other, i]
+
+
+@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
+def invert(links, excess):  # type: ignore[no-untyped-def]
+    """Overwrite ``links`` (batch, n, n) >= 0 by the inverse of diag(excess + row sums of links) - links.
+
+    The diagonal of ``links`` is not read. Four pivots go together; what pads them is nodes of their own.
+    """
+    batch, n, _ = links.shape
+    size = -(-n // 4) * 4
+    work = np.empty((size, -(-(size + 1) // 16) * 16))  # column ``size`` is the ground; whole vectors
+    for b in range(batch):
+        work[:] = 0.0
+        for i in range(n):
+            for j in range(n):
+                work[i, j] = links[b, i, j]
+            work[i, size] = excess[b, i]
+        work[n:, size] = 1.0
+        for k in range(0, size, 4):
+            for c in range(k, k + 4):
+                solve_row(work[c], c, size)
+                for d in range(k, k + 4):
+                    if d != c:
+                        factor = work[d, c]
+                        work[d, c] = 0.0
+                        add_scaled(work[d], factor, work[c])
+            for i in range(size):
+                if i < k or i >= k + 4:
+                    add_four(work[i], k, work[k], work[k + 1], work[k + 2], work[k + 3])
+        for i in range(n):
+            for j in range(n):
+                links[b, i, j] = work[i, j]
+
+
+@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
+def solve_row(row, pivot, ground):  # type: ignore[no-untyped-def]
+    """The pivot's own equation: its entries over the sum of those that are not eliminated yet."""
+    total = 0.0
+    for j in range(pivot + 1, ground + 1):
+        total += row[j]
+    row[pivot] = 1.0
+    total = 1.0 / total
+    for j in range(len(row)):
+        row[j] *= total
+
+
+@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
+def add_scaled(target, factor, source):  # type: ignore[no-untyped-def]
+    """Target += factor source."""
+    for j in range(len(target)):
+        target[j] += factor * source[j]
+
+
+@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
+def add_four(target, k, a, b, c, d):  # type: ignore[no-untyped-def]
+    """Replace nodes k to k + 3 in a row by their equations."""
+    e, f, g, h = target[k], target[k + 1], target[k + 2], target[k + 3]
+    for j in range(k, k + 4):
+        target[j] = 0.0
+    for j in range(len(target)):
+        target[j] += e * a[j] + f * b[j] + g * c[j] + h * d[j]

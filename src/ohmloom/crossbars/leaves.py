@@ -9,7 +9,8 @@ Heyman, doi:10.1287/opre.33.5.1107, for Markov chains). The sensitivity to the e
 the same pivots: the voltage of node k is Σ_j x_j v_j, hence Z_kj = Σ_i x_i Z_ij for Z = dL/dY.
 
 A leaf is solved row by row: the row's own line is a chain with a closed inverse, and its column nodes are eliminated
-when the next row has been joined. ``LANES`` leaves go together, innermost in memory. Terminals: top, left, bottom,
+when the next row has been joined. Up to ``LANES`` leaves go together, innermost in memory; the compiler vectorises over
+them since it does not know how many (loops of a small fixed length it unrolls instead). Terminals: top, left, bottom,
 right.
 """
 
@@ -18,76 +19,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-LANES = 16
+LANES = 64  # a network of so many leaves fits the second-level cache in float32, nearly in float64
 POSITIVE = {"contract", "reassoc", "nsz"}  # sums of positive numbers may be taken in any order
-
-
-@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
-def invert(links, excess):  # type: ignore[no-untyped-def]
-    """Overwrite ``links`` (batch, n, n) >= 0 by the inverse of diag(excess + row sums of links) - links.
-
-    The diagonal of ``links`` is not read. Four pivots go together; what pads them is nodes of their own.
-    """
-    batch, n, _ = links.shape
-    size = -(-n // 4) * 4
-    work = np.empty((size, -(-(size + 1) // 16) * 16))  # column ``size`` is the ground; whole vectors
-    for b in range(batch):
-        work[:] = 0.0
-        for i in range(n):
-            for j in range(n):
-                work[i, j] = links[b, i, j]
-            work[i, size] = excess[b, i]
-        work[n:, size] = 1.0
-        for k in range(0, size, 4):
-            for c in range(k, k + 4):
-                solve_row(work[c], c, size)
-                for d in range(k, k + 4):
-                    if d != c:
-                        factor = work[d, c]
-                        work[d, c] = 0.0
-                        add_scaled(work[d], factor, work[c])
-            for i in range(size):
-                if i < k or i >= k + 4:
-                    add_four(work[i], k, work[k], work[k + 1], work[k + 2], work[k + 3])
-        for i in range(n):
-            for j in range(n):
-                links[b, i, j] = work[i, j]
-
-
-@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
-def solve_row(row, pivot, ground):  # type: ignore[no-untyped-def]
-    """The pivot's own equation: its entries over the sum of those that are not eliminated yet."""
-    total = 0.0
-    for j in range(pivot + 1, ground + 1):
-        total += row[j]
-    row[pivot] = 1.0
-    total = 1.0 / total
-    for j in range(len(row)):
-        row[j] *= total
-
-
-@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
-def add_scaled(target, factor, source):  # type: ignore[no-untyped-def]
-    """Target += factor source."""
-    for j in range(len(target)):
-        target[j] += factor * source[j]
-
-
-@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
-def add_four(target, k, a, b, c, d):  # type: ignore[no-untyped-def]
-    """Replace nodes k to k + 3 in a row by their equations."""
-    e, f, g, h = target[k], target[k + 1], target[k + 2], target[k + 3]
-    for j in range(k, k + 4):
-        target[j] = 0.0
-    for j in range(len(target)):
-        target[j] += e * a[j] + f * b[j] + g * c[j] + h * d[j]
 
 
 @njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
 def chain(cells, links, first, last, inverse, ratio, right):  # type: ignore[no-untyped-def]
     """Inverse (q, q, lanes) of a row line's nodal matrix: ``cells`` (q, lanes) load it, ``links`` join and end it."""
+    lanes = cells.shape[-1]
     q = cells.shape[0]
-    for lane in range(LANES):
+    for lane in range(lanes):
         seen = last[lane]
         for j in range(q - 1, -1, -1):
             right[j, lane] = seen
@@ -102,7 +43,7 @@ def chain(cells, links, first, last, inverse, ratio, right):  # type: ignore[no-
                 seen = ratio[j, lane] * load
     for i in range(q - 2, -1, -1):
         for j in range(i + 1, q):
-            for lane in range(LANES):
+            for lane in range(lanes):
                 inverse[i, j, lane] = ratio[i, lane] * inverse[i + 1, j, lane]
                 inverse[j, i, lane] = inverse[i, j, lane]
 
@@ -110,25 +51,26 @@ def chain(cells, links, first, last, inverse, ratio, right):  # type: ignore[no-
 @njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
 def pivot(network, node, active, count, voltages):  # type: ignore[no-untyped-def]
     """Eliminate ``node``; ``active`` (ascending) are the nodes it may touch. Its row becomes zero."""
-    total = np.zeros(LANES)
-    row = np.empty((count, LANES))
+    lanes = network.shape[-1]
+    total = np.zeros(lanes, network.dtype)
+    row = np.empty((count, lanes), network.dtype)
     for a in range(count):
         other = active[a]
         low, high = min(node, other), max(node, other)
-        for lane in range(LANES):
+        for lane in range(lanes):
             row[a, lane] = network[low, high, lane]
             total[lane] += row[a, lane]
             network[low, high, lane] = 0.0
-    for lane in range(LANES):
+    for lane in range(lanes):
         total[lane] = 1.0 / total[lane]
     for a in range(count):
-        for lane in range(LANES):
+        for lane in range(lanes):
             voltages[a, lane] = row[a, lane] * total[lane]
     for a in range(count):
         i = active[a]
         for b in range(a + 1, count):
             j = active[b]
-            for lane in range(LANES):
+            for lane in range(lanes):
                 network[i, j, lane] += row[a, lane] * voltages[b, lane]
 
 
@@ -165,15 +107,16 @@ def neighbours(step, number, p, q, active):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
 def join(network, row, p, q, cells, first, last, inverse):  # type: ignore[no-untyped-def]
     """Add what the line of ``row`` does between its column nodes and its two ends."""
+    lanes = network.shape[-1]
     place, left, right = 2 * (p + q) + (row % 2) * q, q + row, 2 * q + p + row
     for j in range(q):
-        for lane in range(LANES):
+        for lane in range(lanes):
             network[left, place + j, lane] = first[lane] * cells[j, lane] * inverse[0, j, lane]
             network[right, place + j, lane] = last[lane] * cells[j, lane] * inverse[q - 1, j, lane]
         for k in range(j + 1, q):
-            for lane in range(LANES):
+            for lane in range(lanes):
                 network[place + j, place + k, lane] = cells[j, lane] * cells[k, lane] * inverse[j, k, lane]
-    for lane in range(LANES):
+    for lane in range(lanes):
         network[left, right, lane] = first[lane] * last[lane] * inverse[0, q - 1, lane]
 
 
@@ -185,17 +128,18 @@ def factor(cells, ends, links, top, steps, network, voltages, inverses, keep):  
     a row; ``top`` (q, lanes); ``steps`` (p + 1, lanes) of columns, the last to the bottom. ``voltages`` and
     ``inverses`` hold every pivot's row and every line's inverse if ``keep``, else one.
     """
+    lanes = cells.shape[-1]
     p, q = cells.shape[:2]
     terminals = 2 * (p + q)
     network[:] = 0.0
-    ratio, right = np.empty((q, LANES)), np.empty((q, LANES))
+    ratio, right = np.empty((q, lanes), cells.dtype), np.empty((q, lanes), cells.dtype)
     active = np.empty(terminals + 2 * q, np.int64)
     for row in range(p + 1):
         place = terminals + (row % 2) * q if row < p else q + p
         for j in range(q):
             above = j if row == 0 else terminals + ((row - 1) % 2) * q + j
             low, high = min(above, place + j), max(above, place + j)
-            for lane in range(LANES):
+            for lane in range(lanes):
                 network[low, high, lane] += top[j, lane] if row == 0 else steps[row, lane]
         if row < p:
             inverse = inverses[row if keep else 0]
@@ -211,11 +155,12 @@ def factor(cells, ends, links, top, steps, network, voltages, inverses, keep):  
 @njit(cache=True, nogil=True)
 def load(conductance, row_links, column_links, sense, start, where, leaf, cells, ends, links, top, steps):  # type: ignore[no-untyped-def]
     """Read ``LANES`` leaves from leaf number ``start`` on (the last one repeated); split segments that leaves share."""
+    lanes = cells.shape[-1]
     arrays, high, wide = where
     p, q = leaf[0], leaf[1]
     first_row, first_column = leaf[2], leaf[3]
     rows, columns = conductance.shape[1:]
-    for lane in range(LANES):
+    for lane in range(lanes):
         number = min(start + lane, arrays * high * wide - 1)
         array, r, c = number // (high * wide), first_row + number // wide % high * p, first_column + number % wide * q
         for i in range(p):
@@ -240,14 +185,15 @@ def eliminate(conductance, row_links, column_links, sense, where, leaf, out):  #
     """
     p, q = leaf[0], leaf[1]
     size, count = 2 * (p + q), where[0] * where[1] * where[2]
-    network = np.empty((size + 2 * q, size + 2 * q, LANES))
-    voltages, inverses = np.empty((1, size + 2 * q, LANES)), np.empty((1, q, q, LANES))
-    cells, ends, links = np.empty((p, q, LANES)), np.empty((2, LANES)), np.empty((q, LANES))
-    top, steps = np.empty((q, LANES)), np.empty((p + 1, LANES))
-    for start in range(0, count, LANES):
+    lanes, real = min(LANES, count), conductance.dtype
+    network = np.empty((size + 2 * q, size + 2 * q, lanes), real)
+    voltages, inverses = np.empty((1, size + 2 * q, lanes), real), np.empty((1, q, q, lanes), real)
+    cells, ends, links = np.empty((p, q, lanes), real), np.empty((2, lanes), real), np.empty((q, lanes), real)
+    top, steps = np.empty((q, lanes), real), np.empty((p + 1, lanes), real)
+    for start in range(0, count, lanes):
         load(conductance, row_links, column_links, sense, start, where, leaf, cells, ends, links, top, steps)
         factor(cells, ends, links, top, steps, network, voltages, inverses, False)
-        for lane in range(min(LANES, count - start)):
+        for lane in range(min(lanes, count - start)):
             for i in range(size):
                 out[start + lane, i, i] = 0.0
                 for j in range(i + 1, size):
@@ -258,37 +204,39 @@ def eliminate(conductance, row_links, column_links, sense, where, leaf, out):  #
 @njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
 def back(sensitivity, node, active, count, voltages):  # type: ignore[no-untyped-def]
     """Extend dL/dY (its upper triangle) to the eliminated ``node``: Z_kj = Σ_i x_i Z_ij and Z_kk = Σ_j x_j Z_kj."""
-    total = np.zeros((count + 1, LANES))
+    lanes = sensitivity.shape[-1]
+    total = np.zeros((count + 1, lanes), sensitivity.dtype)
     for a in range(count):
         i = active[a]
-        for lane in range(LANES):
+        for lane in range(lanes):
             total[a, lane] += voltages[a, lane] * sensitivity[i, i, lane]
         for b in range(a + 1, count):
             j = active[b]
-            for lane in range(LANES):
+            for lane in range(lanes):
                 value = sensitivity[i, j, lane]
                 total[a, lane] += voltages[b, lane] * value
                 total[b, lane] += voltages[a, lane] * value
     for a in range(count):
         low, high = min(node, active[a]), max(node, active[a])
-        for lane in range(LANES):
+        for lane in range(lanes):
             sensitivity[low, high, lane] = total[a, lane]
             total[count, lane] += voltages[a, lane] * total[a, lane]
-    for lane in range(LANES):
+    for lane in range(lanes):
         sensitivity[node, node, lane] = total[count, lane]
 
 
 @njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
 def cell_sensitivities(sensitivity, row, p, q, cells, first, last, inverse, gradient):  # type: ignore[no-untyped-def]
     """dL/dG (q, lanes) of one row: δ Z δᵀ, with δ_j the voltage across cell j by column nodes and row ends."""
+    lanes = cells.shape[-1]
     place = 2 * (p + q) + (row % 2) * q
-    drop, total = np.empty((q + 2, LANES)), np.empty(LANES)
+    drop, total = np.empty((q + 2, lanes), cells.dtype), np.empty(lanes, cells.dtype)
     node = np.empty(q + 2, np.int64)
     for j in range(q):
         node[j] = place + j
     node[q], node[q + 1] = q + row, 2 * q + p + row
     for j in range(q):
-        for lane in range(LANES):
+        for lane in range(lanes):
             for k in range(q):
                 drop[k, lane] = inverse[j, k, lane] * cells[k, lane]
             drop[j, lane] -= 1.0
@@ -299,9 +247,9 @@ def cell_sensitivities(sensitivity, row, p, q, cells, first, last, inverse, grad
             total[:] = 0.0
             for b in range(q + 2):
                 low, high = min(node[a], node[b]), max(node[a], node[b])
-                for lane in range(LANES):
+                for lane in range(lanes):
                     total[lane] += drop[b, lane] * sensitivity[low, high, lane]
-            for lane in range(LANES):
+            for lane in range(lanes):
                 gradient[j, lane] += drop[a, lane] * total[lane]
 
 
@@ -314,16 +262,17 @@ def differentiate(conductance, row_links, column_links, sense, where, leaf, upst
     p, q = leaf[0], leaf[1]
     size, (_, high, wide) = 2 * (p + q), where
     count = where[0] * high * wide
-    network = np.empty((size + 2 * q, size + 2 * q, LANES))
-    sensitivity = np.zeros((size + 2 * q, size + 2 * q, LANES))
-    voltages, inverses = np.empty((p * q, size + 2 * q, LANES)), np.empty((p, q, q, LANES))
-    cells, ends, links = np.empty((p, q, LANES)), np.empty((2, LANES)), np.empty((q, LANES))
-    top, steps, found = np.empty((q, LANES)), np.empty((p + 1, LANES)), np.empty((q, LANES))
+    lanes, real = min(LANES, count), conductance.dtype
+    network = np.empty((size + 2 * q, size + 2 * q, lanes), real)
+    sensitivity = np.zeros((size + 2 * q, size + 2 * q, lanes), real)
+    voltages, inverses = np.empty((p * q, size + 2 * q, lanes), real), np.empty((p, q, q, lanes), real)
+    cells, ends, links = np.empty((p, q, lanes), real), np.empty((2, lanes), real), np.empty((q, lanes), real)
+    top, steps, found = np.empty((q, lanes), real), np.empty((p + 1, lanes), real), np.empty((q, lanes), real)
     active = np.empty(size + 2 * q, np.int64)
-    for start in range(0, count, LANES):
+    for start in range(0, count, lanes):
         load(conductance, row_links, column_links, sense, start, where, leaf, cells, ends, links, top, steps)
         factor(cells, ends, links, top, steps, network, voltages, inverses, True)
-        for lane in range(LANES):
+        for lane in range(lanes):
             number = min(start + lane, count - 1)
             for i in range(size):
                 for j in range(i, size):
@@ -333,7 +282,7 @@ def differentiate(conductance, row_links, column_links, sense, where, leaf, upst
                 found_nodes = neighbours(row, j, p, q, active)
                 back(sensitivity, size + (row % 2) * q + j, active, found_nodes, voltages[row * q + j])
             cell_sensitivities(sensitivity, row, p, q, cells[row], ends[0], ends[1], inverses[row], found)
-            for lane in range(min(LANES, count - start)):
+            for lane in range(min(lanes, count - start)):
                 number = start + lane
                 r, c = leaf[2] + number // wide % high * p + row, leaf[3] + number % wide * q
                 for j in range(q):

@@ -23,9 +23,7 @@ from torch import Tensor
 TOP, LEFT, BOTTOM, RIGHT = range(4)
 SMALL = 64  # nodes: up to here the compiled inverse is the faster one
 
-Span = tuple[
-    int, int, int
-]  # terminals of a block: the first, where it is in the block that it becomes part of, how many
+Span = tuple[int, int, int]  # terminals of a block: the first, where it is in the joined block, how many
 Rectangle = tuple[int, int, int, int]  # of a matrix: first row, end, first column, end
 
 
@@ -118,8 +116,9 @@ def _join(
     joints.settle(voltages.numpy(), outward.numpy(), inverse.numpy(), alone.numpy(), own, lines, ahead)
     joined = new(batch, size, size)
     joints.prepare(
-        numbers, places, spans, lines, outward.numpy(), own, voltages.numpy(), ahead, np.array(needed), joined.numpy()
-    )
+        numbers, places, how.start, spans, lines, outward.numpy(), own, voltages.numpy(), ahead, np.array(needed),
+        joined.numpy(),
+    )  # fmt: skip
     for row, end, left, right in needed:
         part = joined[:, row:end, left:right]
         torch.baddbmm(part, outward[:, :, row:end].mT, voltages[:, :, left:right], out=part)
@@ -160,7 +159,7 @@ def invert_links(links: Tensor, excess: Tensor) -> Tensor:
     """
     nodes = links.shape[-1]
     if nodes <= SMALL:
-        from ohmloom.crossbars.leaves import invert  # numba takes half a second to start
+        from ohmloom.crossbars.joints import invert  # numba takes half a second to start
 
         links = links.contiguous()
         invert(links.numpy(), excess.contiguous().numpy())
