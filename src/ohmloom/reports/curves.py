@@ -76,10 +76,12 @@ def noise_curves(
         (drawn,) = axes.plot(noise, _array(line.values), "o-", label=line.label)
         if line.low is not None and line.high is not None:
             axes.fill_between(noise, _array(line.low), _array(line.high), color=drawn.get_color(), alpha=0.18, lw=0)
-    axes.set_xticks(noise if len(noise) <= 10 else axes.get_xticks())
+    ticks = np.unique(noise)
+    if len(ticks) <= 10 and np.diff(ticks).min(initial=np.inf) > 0.08 * np.ptp(ticks):  # or they would overlap
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xlabel(noise_axis)
     axes.set_ylabel(axis)
-    style.legend_above(axes)
+    style.legend_above(axes, columns=2)
     return figure
 
 
