@@ -59,7 +59,7 @@ def _print(line: Result) -> None:
     print(f"{line.name:<66}{times}{line.ratio:>8.2f}{spread:>15}{line.fastest:>9.2f}  {line.bar}", flush=True)
     print(f"    plain: {line.against}")
     if line.noise:
-        print(f"    noise {'as it should be' if line.sound else 'IS WRONG'}: {line.noise}")
+        print(f"    checked, {'as it should be' if line.sound else 'WRONG'}: {line.noise}")
 
 
 def _seconds(value: float) -> str:
