@@ -10,7 +10,8 @@ from torch import Tensor
 
 import ohmloom as ol
 from ohmloom.chips import Mapping, StoredMatrix, store
-from ohmloom.crossbars import Wires
+from ohmloom.crossbars import Wires, effective_conductance
+from ohmloom.crossbars.sensitivity import own_sensitivity
 from ohmloom.devices import Device
 from ohmloom.errors import ConfigurationError
 from ohmloom.ledger import Event
@@ -161,6 +162,19 @@ def test_each_array_has_its_own_reference() -> None:
         sums.append(sensed[:, :2] - sensed[:, 2:])
     wanted = torch.cat(sums, dim=1) / matrix.unit * matrix.scale * x.amax(1, keepdim=True)
     assert torch.allclose(matrix.product(x)[0], wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_noise_in_arrays_side_by_side_is_that_of_each_array() -> None:
+    """Each of two arrays shares the noise of its own wires; only the reference, which all read, is the last one's."""
+    encoding = {"kind": "analogue", "layout": "offset-column"}
+    device = IDEAL.replace(read_noise={"kind": "relative", "deviation": 0.01, "read_time": "100 ns"})
+    matrix = held("offset-column", "current", WIRES, encoding=encoding, columns=3, device=device)
+    cells, felt = matrix.conductance()[0, 0, 0, 0], matrix.wired().noise
+    assert felt is not None
+    for outputs in ((0, 1), (2, 3)):
+        array = cells[:, [*outputs, 4]]
+        wanted = own_sensitivity(array, WIRES, "ground", effective_conductance(array, WIRES))
+        assert torch.allclose(felt[0, 0, 0, 0][:, list(outputs)], wanted[:, :2], rtol=1e-9)
 
 
 def test_wires_are_solved_once_per_programming(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from ohmloom.crossbars import (
     VoltageSense,
 )
 from ohmloom.descriptions import Choice, Description
+from ohmloom.devices import Device
 from ohmloom.errors import ConfigurationError, message
 from ohmloom.quantities import Siemens, Volts
 
@@ -78,6 +79,11 @@ class Mapping(Description):
             raise ValueError("an affine drive's offset is added digitally, got a non-linear converter. Change either.")
         if isinstance(self.encoding, Bits) and self.encoding.sign_slice:
             raise ValueError("a sign slice is not linear, got an analogue read-out. Use logic, or a pair.")
+
+    def reach(self, device: Device) -> tuple[float, float]:
+        """The conductances of a slice value of 0 and of 1 on cells of ``device``, S."""
+        low = device.g_min if self.lowest is None else self.lowest
+        return low, device.g_max if self.highest is None else self.highest
 
     @property
     def input_capacity(self) -> int | None:

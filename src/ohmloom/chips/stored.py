@@ -110,12 +110,12 @@ class StoredMatrix:
     @property
     def low(self) -> float:
         """The conductance of a value of 0, S."""
-        return self.device.g_min if self.mapping.lowest is None else self.mapping.lowest
+        return self.mapping.reach(self.device)[0]
 
     @property
     def high(self) -> float:
         """The conductance of a value of 1, S."""
-        return self.device.g_max if self.mapping.highest is None else self.mapping.highest
+        return self.mapping.reach(self.device)[1]
 
     @property
     def unit(self) -> float:

@@ -22,8 +22,9 @@ from torch.nn.functional import pad
 
 from ohmloom.chips.mapping import Mapping
 from ohmloom.crossbars import AnalogueReadout, Layout, VoltageSense, Wires, effective_conductance
-from ohmloom.crossbars.effective import Termination, terminals
+from ohmloom.crossbars.effective import terminals
 from ohmloom.crossbars.sensitivity import own_sensitivity
+from ohmloom.crossbars.wires import Termination
 from ohmloom.errors import ConfigurationError, message
 
 if TYPE_CHECKING:
@@ -96,6 +97,12 @@ class Arrays:
                  for part, one in zip(parts, own, strict=True)]  # fmt: skip
         return torch.cat([*(part.flatten(-2) for part in moved), own[-1]], dim=-1)
 
+    def beside(self, parts: list[Tensor]) -> Tensor:
+        """What belongs to single cells, put side by side: of the references the last array's."""
+        if not self.reference:
+            return torch.cat(parts, dim=-1)
+        return torch.cat([*(part[..., : -self.reference] for part in parts), parts[-1][..., -self.reference :]], dim=-1)
+
     def signs(self, like: Tensor, *, backward: bool) -> Tensor:
         """With which sign a level drives each of the physical lines of one input, in their order."""
         pair = like.new_tensor(self.layout.signs)
@@ -118,9 +125,9 @@ def wire_up(matrix: StoredMatrix) -> Wired:
     noisy = not matrix.device.read_noise.quiet
     found = [sides.read(part, noisy) for part in arrays.split(arrays.lay_out(cells.double()))]
 
-    def taken_up(leaves: list[Tensor]) -> Tensor:
-        together = arrays.take_up(arrays.joined(leaves), cells.shape[-1]).to(cells)
-        return matrix._turned(together) if backward else together
+    def taken_up(together: Tensor) -> Tensor:
+        held_alike = arrays.take_up(together, cells.shape[-1]).to(cells)
+        return matrix._turned(held_alike) if backward else held_alike
 
     signs = arrays.signs(found[0].admittance, backward=backward)
     joined = [_joined(one.admittance, signs) for one in found]
@@ -131,8 +138,8 @@ def wire_up(matrix: StoredMatrix) -> Wired:
     else:
         admittance = torch.stack(joined).sum(0)
     return Wired(
-        taken_up([one.acting for one in found]),
-        taken_up([one.noise for one in found if one.noise is not None]) if noisy else None,
+        taken_up(arrays.joined([one.acting for one in found])),
+        taken_up(arrays.beside([one.noise for one in found if one.noise is not None])) if noisy else None,
         admittance.to(cells),
     )
 

@@ -156,22 +156,15 @@ class Targets:
     segments: Segments
     key: Tensor | None
 
-    @property
-    def low(self) -> float:
-        return self.device.g_min if self.mapping.lowest is None else self.mapping.lowest
-
-    @property
-    def high(self) -> float:
-        return self.device.g_max if self.mapping.highest is None else self.mapping.highest
-
     def of(self, value: Tensor, index: int) -> Tensor:
         """Targets of slice ``index``."""
         encoding = self.mapping.encoding
         if self.key is not None:
             value = (value - self.key[index]).abs()
-        cells = encoding.targets(value, self.low, self.high)
+        reach = self.mapping.reach(self.device)
+        cells = encoding.targets(value, *reach)
         if encoding.layout is Layout.OFFSET_COLUMN:
-            reference = encoding.targets(torch.zeros_like(value[..., :1]), self.low, self.high)
+            reference = encoding.targets(torch.zeros_like(value[..., :1]), *reach)
             cells = torch.cat([cells, reference], dim=-1)
         return cells.clamp(max=self.device.g_max) * self.segments.present
 
@@ -193,7 +186,7 @@ def _write(
 
     if goals is not None:
         return write(goals), goals
-    encoding = targets.mapping.encoding
+    encoding, reach = targets.mapping.encoding, targets.mapping.reach(targets.device)
     residue = encoding.prepare(folded)
     signs = residue.new_tensor(encoding.layout.signs)
     asked, parts = [], []
@@ -203,7 +196,7 @@ def _write(
         line = torch.einsum("p,psrc->src", signs, parts[-1].read_back)
         if encoding.layout is Layout.OFFSET_COLUMN:
             line = line[..., :-1] - line[..., -1:]
-        value = (line - encoding.pedestal(targets.low, targets.high)) / encoding.unit(targets.low, targets.high)
+        value = (line - encoding.pedestal(*reach)) / encoding.unit(*reach)
         residue = residue - significance * value
     cells = Cells(*(torch.stack(leaves) for leaves in zip(*(part.cells for part in parts), strict=True)))
     read_back, failed = torch.stack([p.read_back for p in parts]), torch.stack([p.failed for p in parts])

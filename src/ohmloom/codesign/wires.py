@@ -45,7 +45,7 @@ class ThroughWires(Description):
         if wires.absent:
             return goals
         arrays, end = Arrays.of(mapping, _outputs(goals, mapping)), termination(mapping)
-        low = device.g_min if mapping.lowest is None else mapping.lowest
+        low, _ = mapping.reach(device)
         span = device.g_max - low
         wanted, best, least = signed(goals, mapping), goals, torch.inf
         there = (goals != 0).flatten(0, 1).any(0).any(-1, keepdim=True)  # (segments, rows, 1): rows that exist
@@ -92,7 +92,7 @@ class WiredWeights(Perturbation):
         encoding, targets = mapping.encoding, Targets(mapping, device, segments, None)
         goals = targets.parallel(folded)
         acting = acting_cells(goals, Arrays.of(mapping, len(flat)), self.chip.wires, termination(mapping))
-        lines = signed(acting, mapping) / encoding.unit(targets.low, targets.high)
+        lines = signed(acting, mapping) / encoding.unit(*mapping.reach(device))
         held = torch.einsum("l,lsrc->src", lines.new_tensor(encoding.significance), lines)
         wanted = segments.fold(values).detach()
         gain = ((held * wanted).sum(-2) / wanted.square().sum(-2).clamp(min=1e-12)).detach()  # (segments, columns)

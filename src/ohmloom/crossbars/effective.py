@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,10 +11,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from ohmloom.crossbars.elimination import LEFT, RIGHT, TOP, Elimination, Network, leaf_size
 from ohmloom.crossbars.merging import Block
-from ohmloom.crossbars.wires import Wires
+from ohmloom.crossbars.wires import Termination, Wires
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
-
-Termination = Literal["ground", "open"]
 
 TOGETHER = 2**18  # cells of arrays that are eliminated together: bounds the memory
 

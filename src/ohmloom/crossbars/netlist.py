@@ -14,8 +14,8 @@ from typing import TextIO
 
 from torch import Tensor
 
-from ohmloom.crossbars.solving import Termination, check_circuit
-from ohmloom.crossbars.wires import Wires
+from ohmloom.crossbars.solving import check_circuit
+from ohmloom.crossbars.wires import Termination, Wires
 from ohmloom.devices.conduction import Conduction, HyperbolicSine, Ohmic
 from ohmloom.errors import ConfigurationError, OutputError, ShapeError, message
 

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from ohmloom.crossbars.netlist import RESULTS, netlist, nodes
-from ohmloom.crossbars.solving import Termination
-from ohmloom.crossbars.wires import Wires
+from ohmloom.crossbars.wires import Termination, Wires
 from ohmloom.devices.conduction import Conduction, Ohmic
 from ohmloom.errors import SpiceError, message
 

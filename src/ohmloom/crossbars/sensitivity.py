@@ -29,9 +29,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ohmloom.crossbars.effective import Termination, terminals
+from ohmloom.crossbars.effective import terminals
 from ohmloom.crossbars.solving import solve
-from ohmloom.crossbars.wires import Wires
+from ohmloom.crossbars.wires import Termination, Wires
 
 
 class Ladder(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,11 +11,10 @@ from torch import Tensor
 from ohmloom.crossbars.branches import Branches
 from ohmloom.crossbars.newton import Limits, Lines, Newton
 from ohmloom.crossbars.solution import Outcome, Solution, Stats
-from ohmloom.crossbars.wires import Wires
+from ohmloom.crossbars.wires import Termination, Wires
 from ohmloom.devices.conduction import Conduction, Ohmic
 from ohmloom.errors import ConfigurationError, ConvergenceError, NotFiniteError, ShapeError, message
 
-Termination = Literal["ground", "open"]
 CHUNK = 1 << 17  # cells times inputs worked on at once: they stay in the processor's cache
 
 

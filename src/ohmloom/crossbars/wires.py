@@ -19,6 +19,7 @@ from ohmloom.quantities import LENGTH, Ohms, parse, show
 
 # Ohms of the short side (4 F) of a 1T1R cell of 4 F x 12 F by node: NeuroSim's geometry and resistivity tables with the
 # liner's correction as it is meant (the released code multiplies nanometres by metres and so leaves it out).
+Termination = Literal["ground", "open"]  # how the sensed ends of columns are: held at 0 V, or without current
 NODES = {130e-9: 0.34, 65e-9: 0.60, 45e-9: 0.83, 32e-9: 1.28, 22e-9: 1.86}
 SHORT_SIDE = 4  # F
 
