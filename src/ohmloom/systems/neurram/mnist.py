@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import ohmloom as ol
@@ -24,7 +23,7 @@ from ohmloom.systems.neurram.mnist_noise import noise_training, training_control
 from ohmloom.systems.neurram.mnist_settings import MnistSettings, arm_name, mean
 from ohmloom.systems.neurram.network import build
 from ohmloom.systems.neurram.publication import PAPER
-from ohmloom.systems.neurram.training import States, Trained, train_to, training_set, watch, workers
+from ohmloom.systems.neurram.training import States, Trained, training_set, trainings
 
 AGES = ("1 s", "1 day", "2 days")
 
@@ -56,33 +55,24 @@ class NeurramMnist(System[MnistSettings]):
         settings, findings = context.settings, context.findings
         images = load("mnist", subset=settings.subset)
         findings.data("mnist", images.origin, f"{settings.training_images:,} of its training images")
-        trained = _train(context)
         _check_cells(context)
-        noise_training(context, trained, images.tensors("test"))
-        training_controls(context, trained, images.tensors("test"))
-        _chip(context, trained, images.tensors("test"))
+        size = (settings.subset, settings.training_images, settings.validation_images)
+        with trainings(
+            findings.folder / "networks", _networks(context), size, settings.epochs, context.progress
+        ) as trained:
+            _chip(context, trained, images.tensors("test"))  # while the controls' network is still being trained
+            noise_training(context, trained, images.tensors("test"))
+            training_controls(context, trained, images.tensors("test"))
         _statements(context)
 
 
-def _train(context: Context[MnistSettings]) -> States:
-    """All networks, two at a time; finished ones are taken from the run's folder."""
-    settings, folder = context.settings, context.findings.folder / "networks"
-    folder.mkdir(exist_ok=True)
-    wanted = [Trained(seed, noise) for seed in context.seeds for noise in settings.noises]
-    if settings.activation_noise:
-        wanted += [Trained(seed, settings.noises[-1], "activations") for seed in context.seeds]
-    missing = [network for network in wanted if not (folder / network.file).exists()]
-    if missing:
-        size = (settings.subset, settings.training_images, settings.validation_images)
-        with workers() as pool:
-            futures = {
-                folder / one.file: pool.submit(
-                    train_to, str(folder / one.file), *size, one.noise, settings.epochs, one.seed, one.on
-                )
-                for one in missing
-            }
-            watch(futures, context.progress)
-    return {network: load_file(folder / network.file) for network in wanted}
+def _networks(context: Context[MnistSettings]) -> list[Trained]:
+    """All networks of a run in the order in which they are needed."""
+    noises = context.settings.noises
+    chosen = [Trained(context.seed, noise) for noise in (noises[-1], 0.0)]
+    grid = [Trained(seed, noise) for seed in context.seeds for noise in noises]
+    controls = [Trained(seed, noises[-1], "activations") for seed in context.seeds]
+    return list(dict.fromkeys([*chosen, *grid, *(controls if context.settings.activation_noise else [])]))
 
 
 def _check_cells(context: Context[MnistSettings]) -> None:

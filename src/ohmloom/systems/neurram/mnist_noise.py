@@ -18,10 +18,11 @@ def noise_training(context: Context[MnistSettings], trained: States, test: Label
     levels = (0.0, 0.05, 0.1, 0.15, 0.2)
     kinds = ("max", "rms")
     table: dict[tuple[str, float, float], list[float]] = {}
-    on_weights = {network: state for network, state in trained.items() if network.on == "weights"}
+    on_weights = [network for network in trained if network.on == "weights"]
     total = len(on_weights) * len(levels) * len(kinds)
     with context.progress.task("weight noise in software", total=total) as advance:
-        for (seed, trained_noise, _), state in on_weights.items():
+        for seed, trained_noise, _ in on_weights:
+            state = trained[Trained(seed, trained_noise)]
             for kind in kinds:
                 for level in levels:
                     draws = findings.arm(
