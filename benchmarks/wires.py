@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.timing import Result, compare, result
 from ohmloom.crossbars import Wires, effective_conductance
-from ohmloom.crossbars.elimination import leaf_size
+from ohmloom.crossbars.circuits.elimination import leaf_size
 
 OHM = Wires(row=1.0, column=1.0)
 INPUTS, SIZE, LARGE = 1024, 128, 512
@@ -119,7 +119,7 @@ def operations(conductance: Tensor) -> int:
 
     A small inverse is 2 n³; a leaf's pivot with k neighbours k² (one triangle). Work on single entries is left out.
     """
-    from ohmloom.crossbars import joints, leaves
+    from ohmloom.crossbars.circuits import joints, leaves
 
     inverses, real = 0, joints.invert
 

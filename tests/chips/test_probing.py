@@ -9,7 +9,8 @@ import torch
 
 import ohmloom as ol
 from ohmloom.chips import Mapping, StoredMatrix, probe_array, store
-from ohmloom.crossbars import Wires, ngspice, solve, write_netlist
+from ohmloom.crossbars import Wires, solve, write_netlist
+from ohmloom.crossbars.circuits import ngspice
 from ohmloom.devices import Device
 from ohmloom.errors import ConfigurationError
 

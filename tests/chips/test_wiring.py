@@ -11,7 +11,7 @@ from torch import Tensor
 import ohmloom as ol
 from ohmloom.chips import Mapping, StoredMatrix, store
 from ohmloom.crossbars import Wires, effective_conductance
-from ohmloom.crossbars.sensitivity import own_sensitivity
+from ohmloom.crossbars.circuits.sensitivity import own_sensitivity
 from ohmloom.devices import Device
 from ohmloom.errors import ConfigurationError
 from ohmloom.ledger import Event

@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ohmloom.cli import app
-from ohmloom.crossbars import Wires, ngspice, solve
+from ohmloom.crossbars import Wires, solve
+from ohmloom.crossbars.circuits import ngspice
 
 needs_ngspice = pytest.mark.skipif(ngspice.available() is None, reason="ngspice is not installed")
 SMALL = ("spice", "check", "--rows", "5", "--columns", "4")
@@ -73,7 +74,7 @@ def test_check_keeps_the_netlist_and_skips_without_ngspice(monkeypatch: pytest.M
         (("--sinh", "0 V"), "ConfigurationError", "scale"),
         (("--termination", "up"), "ConfigurationError", "ground or open"),
         (("--seed", "-1"), "ConfigurationError", "--seed"),
-        (("--netlist", "none/array.cir"), "OutputError", "must be writable"),
+        (("--netlist", "."), "OutputError", "must be writable"),
     ],
 )
 def test_bad_input(arguments: tuple[str, ...], kind: str, words: str, monkeypatch: Any, tmp_path: Path) -> None:

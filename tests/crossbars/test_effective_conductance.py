@@ -14,7 +14,8 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from ohmloom.crossbars import Wires, effective_conductance, merging, terminals
+from ohmloom.crossbars import Wires, effective_conductance, terminals
+from ohmloom.crossbars.circuits import merging
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError
 
 SHAPES = [(1, 1), (1, 9), (9, 1), (2, 3), (5, 6), (8, 8), (13, 40), (40, 13), (33, 33), (64, 64), (100, 130)]

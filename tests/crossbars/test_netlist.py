@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ohmloom.crossbars import Wires, ngspice, solve, write_netlist
-from ohmloom.crossbars.netlist import netlist
+from ohmloom.crossbars import Wires, solve, write_netlist
+from ohmloom.crossbars.circuits import ngspice
+from ohmloom.crossbars.circuits.netlist import netlist
 from ohmloom.devices import Conduction, HyperbolicSine, Ohmic
 from ohmloom.errors import ConfigurationError, OhmloomError, OutputError, ShapeError, SpiceError
 
@@ -113,22 +115,21 @@ def test_what_is_written(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     g, v = circuit(4, 3)
-    for path in (tmp_path / "none" / "array.cir", tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "array.cir", tmp_path):
         with pytest.raises(OutputError, match="must be writable"):
             write_netlist(path, g, v, PLAIN)
-    assert list(tmp_path.iterdir()) == []
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_full_disc_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "array.cir"
     file.write_text("old")
 
-    def full(self: Path, text: str, **_: Any) -> None:
-        with self.open("w") as half:
-            half.write(text[:50])
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="No space left"):
         write_netlist(file, *circuit(4, 3), PLAIN)
     assert file.read_text() == "old"

@@ -11,7 +11,7 @@ from torch import Tensor
 import ohmloom as ol
 from ohmloom.chips import Mapping, store
 from ohmloom.crossbars import Wires, effective_conductance
-from ohmloom.crossbars.sensitivity import own_sensitivity, read_covariance
+from ohmloom.crossbars.circuits.sensitivity import own_sensitivity, read_covariance
 from ohmloom.devices import Device
 
 ENDS = pytest.mark.parametrize("end", ["ground", "open"])

@@ -154,7 +154,7 @@ def test_several_arrays_and_inputs_are_one_by_one() -> None:
 def test_many_inputs_are_worked_off_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     g, v = circuit(9, 7, 5)
     whole = solve(g, v, PLAIN, SINH)
-    monkeypatch.setattr("ohmloom.crossbars.solving.CHUNK", 130)
+    monkeypatch.setattr("ohmloom.crossbars.circuits.solving.CHUNK", 130)
     parts = solve(g, v, PLAIN, SINH)
     assert relative(parts.cell_currents, whole.cell_currents) < 1e-11
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from ohmloom import atomic
 from ohmloom.errors import ConfigurationError, FormatError, OutputError, UnknownNameError
-from ohmloom.experiments import Findings, Progress, RunFile, Silent, atomic, check_system, read_result, run
+from ohmloom.experiments import Findings, Progress, RunFile, Silent, check_system, read_result, run
 from tests.toy_system import CLAIMS, CONTROLS, PLOTS, Toy, ToySettings
 
 

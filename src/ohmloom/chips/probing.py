@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ohmloom.chips.wiring import Arrays, termination
 from ohmloom.crossbars import Wires
-from ohmloom.crossbars.wires import Termination
+from ohmloom.crossbars.circuits.wires import Termination
 from ohmloom.devices.conduction import Conduction
 from ohmloom.errors import ConfigurationError, message
 

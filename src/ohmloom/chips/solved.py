@@ -16,10 +16,10 @@ from torch import Tensor
 
 from ohmloom.chips.wiring import Arrays, termination
 from ohmloom.crossbars import Sensing, Solution, Wires, solve
+from ohmloom.crossbars.circuits.wires import Termination
 from ohmloom.crossbars.lines import meeting
 from ohmloom.crossbars.readouts import Circuit
 from ohmloom.crossbars.transfer import through
-from ohmloom.crossbars.wires import Termination
 from ohmloom.devices.conduction import Conduction
 from ohmloom.errors import ConfigurationError, message
 

@@ -22,9 +22,9 @@ from torch.nn.functional import pad
 
 from ohmloom.chips.mapping import Mapping
 from ohmloom.crossbars import AnalogueReadout, Layout, VoltageSense, Wires, effective_conductance
-from ohmloom.crossbars.effective import terminals
-from ohmloom.crossbars.sensitivity import own_sensitivity
-from ohmloom.crossbars.wires import Termination
+from ohmloom.crossbars.circuits.effective import terminals
+from ohmloom.crossbars.circuits.sensitivity import own_sensitivity
+from ohmloom.crossbars.circuits.wires import Termination
 from ohmloom.errors import ConfigurationError, message
 
 if TYPE_CHECKING:

@@ -98,7 +98,8 @@ def _check(
     circuit: tuple[Tensor, Tensor], wires: Wires, conduction: Conduction, termination: str, netlist: Path | None
 ) -> list[Compared] | None:
     """The comparison, None without ngspice."""
-    from ohmloom.crossbars import effective_conductance, ngspice, solve, write_netlist
+    from ohmloom.crossbars import effective_conductance, solve, write_netlist
+    from ohmloom.crossbars.circuits import ngspice
 
     if netlist is not None:
         write_netlist(netlist, *circuit, wires, conduction, termination)  # type: ignore[arg-type]

@@ -1,5 +1,11 @@
 """Floor 2, many cells and their lines: drives, encodings, front ends, converters and read-outs."""
 
+from ohmloom.crossbars.circuits.effective import Terminals, effective_conductance, terminals
+from ohmloom.crossbars.circuits.netlist import write_netlist
+from ohmloom.crossbars.circuits.newton import Limits
+from ohmloom.crossbars.circuits.solution import Outcome, Solution
+from ohmloom.crossbars.circuits.solving import solve
+from ohmloom.crossbars.circuits.wires import Wires
 from ohmloom.crossbars.converters import (
     ChargeDecrement,
     Comparator,
@@ -9,17 +15,11 @@ from ohmloom.crossbars.converters import (
     Uniform,
 )
 from ohmloom.crossbars.drives import Affine, Amplitude, BitSerial, Drive, Driven, Pulses
-from ohmloom.crossbars.effective import Terminals, effective_conductance, terminals
 from ohmloom.crossbars.encodings import Analogue, Bipolar, Bits, Encoding, Layout, Radix
 from ohmloom.crossbars.frontends import CurrentSense, FrontEnd, VoltageSense
 from ohmloom.crossbars.lines import Lines, gather
-from ohmloom.crossbars.netlist import write_netlist
-from ohmloom.crossbars.newton import Limits
 from ohmloom.crossbars.normal import standard_normal
 from ohmloom.crossbars.readouts import AnalogueReadout, LogicReadout, Readout, Sensed, Sensing, compile_sensing, sense
-from ohmloom.crossbars.solution import Outcome, Solution
-from ohmloom.crossbars.solving import solve
-from ohmloom.crossbars.wires import Wires
 
 __all__ = [
     "Affine",

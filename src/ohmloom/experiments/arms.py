@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import ohmloom
+from ohmloom import atomic
 from ohmloom.errors import ConfigurationError, message
-from ohmloom.experiments import atomic
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 

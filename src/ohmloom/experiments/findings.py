@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ohmloom import atomic
 from ohmloom.errors import ConfigurationError, unknown
-from ohmloom.experiments import atomic
 from ohmloom.experiments.arms import Arms
 from ohmloom.experiments.claims import Origin
 from ohmloom.experiments.figures import Figure

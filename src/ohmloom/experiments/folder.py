@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import ConfigDict, Field
 
+from ohmloom import atomic
 from ohmloom.descriptions import Description
 from ohmloom.errors import ConfigurationError, FormatError, OutputError, UnknownNameError, message
-from ohmloom.experiments import atomic
 from ohmloom.experiments import result as results
 
 FILE = "run.toml"

@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from ohmloom.atomic import write_text
 from ohmloom.experiments import Result, read_result
-from ohmloom.experiments.atomic import write_text
 from ohmloom.experiments.plots import Plot
 from ohmloom.reports import wording
 from ohmloom.reports.drawing import WIDE, cost_plots, draw, kind

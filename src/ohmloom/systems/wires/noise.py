@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ohmloom.crossbars import Wires, effective_conductance
-from ohmloom.crossbars.sensitivity import own_sensitivity, read_covariance
-from ohmloom.crossbars.wires import Termination
+from ohmloom.crossbars.circuits.sensitivity import own_sensitivity, read_covariance
+from ohmloom.crossbars.circuits.wires import Termination
 
 NOISE = 4e-7  # S, of each read of each cell
 INPUTS = 40

@@ -1,4 +1,4 @@
-"""The inner loops of :mod:`ohmloom.crossbars.solving`, compiled: exact solves along lines, conjugate gradients on them.
+"""The inner loops of :mod:`.solving`, compiled: exact solves along lines, conjugate gradients on them.
 
 All arrays are (rows, columns) of float64; a line is (segment, first, last): the conductance of one segment and of what
 joins its first and its last cell to a held voltage (0: open). With D the columns' correction and L the admittance of

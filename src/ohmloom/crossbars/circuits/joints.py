@@ -1,4 +1,4 @@
-"""Compiled parts of joining two blocks (:mod:`~ohmloom.crossbars.merging`): all of the work but its matrix products.
+"""Compiled parts of joining two blocks (see :mod:`.merging`): all of the work but its matrix products.
 
 Every function goes once, row by row, through what it reads and writes; tensor operations on strided pieces go through
 the same memory several times, and it is the memory that limits them. ``spans`` (2, 2, 3) tells for either block which
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ohmloom.crossbars.leaves import POSITIVE
+from ohmloom.crossbars.circuits.leaves import POSITIVE
 
 
 @njit(cache=True, nogil=True)

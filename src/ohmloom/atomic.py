@@ -29,7 +29,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write(path: Path, make: Callable[[Path], object]) -> None:
     """Let ``make`` write a temporary file beside ``path`` and put it there when it is whole."""
-    temporary = path.with_name(f".{os.getpid()}.part.{path.name}")
+    temporary = path.parent / f".{os.getpid()}.part.{path.name}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         make(temporary)
@@ -40,7 +40,7 @@ def write(path: Path, make: Callable[[Path], object]) -> None:
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
     """The error for a place that cannot be written."""
-    remedy = "Give another folder with --out, or mend its rights."
+    remedy = "Give another place, or mend its rights."
     return OutputError(message(str(path), "must be writable", error.strerror or str(error), remedy))
 
 

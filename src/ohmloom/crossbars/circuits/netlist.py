@@ -7,17 +7,17 @@ grounded column at 0 V and measures its current.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
 from torch import Tensor
 
-from ohmloom.crossbars.solving import check_circuit
-from ohmloom.crossbars.wires import Termination, Wires
+from ohmloom import atomic
+from ohmloom.crossbars.circuits.solving import check_circuit
+from ohmloom.crossbars.circuits.wires import Termination, Wires
 from ohmloom.devices.conduction import Conduction, HyperbolicSine, Ohmic
-from ohmloom.errors import ConfigurationError, OutputError, ShapeError, message
+from ohmloom.errors import ConfigurationError, ShapeError, message
 
 RESULTS = "ohmloom.raw"  # written by ngspice where it runs
 # As tight as the rounding of its sparse solver allows; Newton then squares these. Its defaults stop at 1e-3.
@@ -43,7 +43,7 @@ def write_netlist(
     """
     text = netlist(conductance, voltage, wires, conduction, termination)
     if isinstance(file, str | Path):
-        _write(Path(file), text)
+        atomic.write_text(Path(file), text)
     else:
         file.write(text)
 
@@ -123,17 +123,3 @@ def _control(inputs: list[list[float]]) -> Iterator[str]:
         if number == 0:
             yield "set appendwrite"
     yield from ("quit", ".endc")
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{os.getpid()}.part.{path.name}")
-    try:
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, path)
-        finally:
-            if temporary.exists():
-                temporary.unlink()
-    except OSError as error:
-        remedy = "Give another file, or mend the folder's rights."
-        raise OutputError(message(str(path), "must be writable", error.strerror or str(error), remedy)) from None

@@ -102,7 +102,7 @@ def _join(
     small numbers meet a large one is rounded the same way each time, so the large one is kept apart and added last:
     the products leave out S⁻¹'s diagonal and the entries of F on the nodes' own lines.
     """
-    from ohmloom.crossbars import joints  # numba takes half a second to start
+    from ohmloom.crossbars.circuits import joints  # numba takes half a second to start
 
     batch, size, nodes = places.shape[1], sum(how.sides), how.nodes
     lines, spans = _lines(how, across), np.array(how.spans)
@@ -159,7 +159,7 @@ def invert_links(links: Tensor, excess: Tensor) -> Tensor:
     """
     nodes = links.shape[-1]
     if nodes <= SMALL:
-        from ohmloom.crossbars.joints import invert  # numba takes half a second to start
+        from ohmloom.crossbars.circuits.joints import invert  # numba takes half a second to start
 
         links = links.contiguous()
         invert(links.numpy(), excess.contiguous().numpy())

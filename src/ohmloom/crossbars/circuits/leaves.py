@@ -1,4 +1,4 @@
-"""Compiled elimination of small blocks of an array, free of subtraction: leaves of :mod:`~ohmloom.crossbars.merging`.
+"""Compiled elimination of small blocks of an array, free of subtraction: leaves of :mod:`.merging`.
 
 A network of conductances is kept as its off-diagonal conductances c_ij >= 0 alone. Eliminating node k,
 

@@ -5,7 +5,7 @@ D from each column's resting voltage to its node. With I the cells' currents and
 
     L_w U = I(E),   L_b D = I(E),   E = V - resting - U - D,
 
-and one step solves M_w dU + g dD = I - L_w U, g dU + M_b dD = I - L_b D by :mod:`ohmloom.crossbars.line_sweeps`, where
+and one step solves M_w dU + g dD = I - L_w U, g dU + M_b dD = I - L_b D by :mod:`.line_sweeps`, where
 g is dI/dE and M = L + g. For ohmic cells the first step is the solution and the second one checks it. The network of
 rising branches has one convex potential, so shortened steps always lead to its minimum.
 """
@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ohmloom.crossbars.branches import Branches, Flow
-from ohmloom.crossbars.solution import Outcome, Stats
-from ohmloom.crossbars.wires import Wires
+from ohmloom.crossbars.circuits.branches import Branches, Flow
+from ohmloom.crossbars.circuits.solution import Outcome, Stats
+from ohmloom.crossbars.circuits.wires import Wires
 
 EPSILON = 2.0**-52
 FORCING = 3e-2  # how far the first linear systems of a non-ohmic array are solved
@@ -65,7 +65,7 @@ class Newton:
     """
 
     def __init__(self, branches: Branches, lines: Lines, applied: Tensor, scale: Tensor, limits: Limits) -> None:
-        from ohmloom.crossbars import line_sweeps  # numba takes half a second to start
+        from ohmloom.crossbars.circuits import line_sweeps  # numba takes half a second to start
 
         self.sweeps, self.branches, self.lines, self.limits = line_sweeps, branches, lines, limits
         self.applied = applied

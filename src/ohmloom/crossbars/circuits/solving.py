@@ -8,10 +8,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ohmloom.crossbars.branches import Branches
-from ohmloom.crossbars.newton import Limits, Lines, Newton
-from ohmloom.crossbars.solution import Outcome, Solution, Stats
-from ohmloom.crossbars.wires import Termination, Wires
+from ohmloom.crossbars.circuits.branches import Branches
+from ohmloom.crossbars.circuits.newton import Limits, Lines, Newton
+from ohmloom.crossbars.circuits.solution import Outcome, Solution, Stats
+from ohmloom.crossbars.circuits.wires import Termination, Wires
 from ohmloom.devices.conduction import Conduction, Ohmic
 from ohmloom.errors import ConfigurationError, ConvergenceError, NotFiniteError, ShapeError, message
 

@@ -29,9 +29,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ohmloom.crossbars.effective import terminals
-from ohmloom.crossbars.solving import solve
-from ohmloom.crossbars.wires import Termination, Wires
+from ohmloom.crossbars.circuits.effective import terminals
+from ohmloom.crossbars.circuits.solving import solve
+from ohmloom.crossbars.circuits.wires import Termination, Wires
 
 
 class Ladder(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from ohmloom.crossbars.merging import BOTTOM, LEFT, RIGHT, TOP, Block, Plan, merge, merge_pairs, plan, split
+from ohmloom.crossbars.circuits.merging import BOTTOM, LEFT, RIGHT, TOP, Block, Plan, merge, merge_pairs, plan, split
 
 LEAF = 8  # cells along a side, about
 REGION = 2**14  # cells of all arrays together that are joined level by level
@@ -141,7 +141,7 @@ class Elimination:
         return Block(conductance, (sides[0], sides[1], sides[2], sides[3]))
 
     def _compiled(self, what: Literal["eliminate", "differentiate"], region: Region, *tensors: Tensor) -> None:
-        from ohmloom.crossbars import leaves  # numba takes half a second to start
+        from ohmloom.crossbars.circuits import leaves  # numba takes half a second to start
 
         p, q = self.network.leaf
         where = (len(self.network.conductance), region.high, region.wide)

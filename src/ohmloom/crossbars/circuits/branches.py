@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from ohmloom.crossbars.roots import rising_root
+from ohmloom.crossbars.circuits.roots import rising_root
 from ohmloom.devices.conduction import Conduction
 
 

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F  # noqa: N812
 
-from ohmloom.crossbars.elimination import LEFT, RIGHT, TOP, Elimination, Network, leaf_size
-from ohmloom.crossbars.merging import Block
-from ohmloom.crossbars.wires import Termination, Wires
+from ohmloom.crossbars.circuits.elimination import LEFT, RIGHT, TOP, Elimination, Network, leaf_size
+from ohmloom.crossbars.circuits.merging import Block
+from ohmloom.crossbars.circuits.wires import Termination, Wires
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
 
 TOGETHER = 2**18  # cells of arrays that are eliminated together: bounds the memory
@@ -36,7 +36,7 @@ def effective_conductance(conductance: Tensor, wires: Wires, termination: Termin
     each solved as if alone. Returns (..., rows, columns), differentiable once in the conductance. O(n³) time and
     O(n²) memory for n x n cells; computed on the processor. Raises ShapeError, NotFiniteError or ConfigurationError.
 
-    Algorithm: ours, :mod:`ohmloom.crossbars.merging`; it agrees with nodal analysis (badcrossbar,
+    Algorithm: ours, :mod:`ohmloom.crossbars.circuits.merging`; it agrees with nodal analysis (badcrossbar,
     doi:10.1016/j.softx.2020.100617) to rounding.
 
     >>> cells = torch.full((2, 2), 1e-3, dtype=torch.float64)

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ohmloom.crossbars.netlist import RESULTS, netlist, nodes
-from ohmloom.crossbars.wires import Termination, Wires
+from ohmloom.crossbars.circuits.netlist import RESULTS, netlist, nodes
+from ohmloom.crossbars.circuits.wires import Termination, Wires
 from ohmloom.devices.conduction import Conduction, Ohmic
 from ohmloom.errors import SpiceError, message
 
