@@ -12,7 +12,7 @@ from ohmloom.codesign import WiredWeights
 from ohmloom.data import Labelled
 
 BATCH = 128
-RATE, TUNING_RATE = 3e-3, 3e-4  # of Adam
+RATE, TUNING_RATE = 3e-3, 1e-3  # of Adam
 
 
 class Dense(nn.Module):
@@ -40,15 +40,37 @@ def trained(data: Labelled, epochs: int, seed: int, tell: Callable[[float], None
 def fine_tuned(
     state: dict[str, Tensor], chip: ol.Chip, data: Labelled, batches: int, seed: int, tell: Callable[[float], None]
 ) -> dict[str, Tensor]:
-    """The state after training on what the wires of ``chip`` leave of the weights, gradient through the solver."""
+    """The state after training on what the wires of ``chip`` leave of the weights, gradient through the solver.
+
+    Biases start where each layer's mean outputs are what they were: on the chip calibration does as much.
+    """
     torch.manual_seed(seed)
     model = Dense()
     model.load_state_dict(state)
-    hardware = ol.convert(model, chip)
-    ol.calibrate(hardware, data.images[:500])
+    hardware, few = ol.convert(model, chip), data.images[:500]
+    ol.calibrate(hardware, few)
+    wanted = _mean_outputs(hardware, few)
     ol.mode(hardware, ol.Noisy(WiredWeights(chip=chip)))
+    for layer, mean in enumerate(wanted):
+        with torch.no_grad():
+            _linear(hardware)[layer].bias += mean - _mean_outputs(hardware, few)[layer]
     _fit(hardware, data, batches, TUNING_RATE, seed, tell)
     return ol.digital_state(hardware)
+
+
+def _linear(model: nn.Module) -> list[nn.Linear]:
+    return [module for module in model.modules() if isinstance(module, nn.Linear)]
+
+
+def _mean_outputs(model: nn.Module, images: Tensor) -> list[Tensor]:
+    """The mean of each linear layer's outputs."""
+    means: list[Tensor] = []
+    hooks = [layer.register_forward_hook(lambda *call: means.append(call[2].mean(0))) for layer in _linear(model)]
+    with torch.no_grad():
+        model(images)
+    for hook in hooks:
+        hook.remove()
+    return means
 
 
 def _fit(model: nn.Module, data: Labelled, batches: int, rate: float, seed: int, tell: Callable[[float], None]) -> None:
