@@ -53,7 +53,7 @@ def fine_tuned(
     ol.mode(hardware, ol.Noisy(WiredWeights(chip=chip)))
     for layer, mean in enumerate(wanted):
         with torch.no_grad():
-            _linear(hardware)[layer].bias += mean - _mean_outputs(hardware, few)[layer]
+            _linear(hardware)[layer].bias.add_(mean - _mean_outputs(hardware, few)[layer])
     _fit(hardware, data, batches, TUNING_RATE, seed, tell)
     return ol.digital_state(hardware)
 
