@@ -22,13 +22,16 @@ from ohmloom.data.idx import IdxFile, IdxImages
 from ohmloom.data.images import Images, Labelled
 from ohmloom.data.places import Place, folders, inside, places
 from ohmloom.data.planetoid import CitationGraph, Planetoid
+from ohmloom.data.recordings import Recordings, Split
 from ohmloom.data.resistors import ResistorArrays, ResistorFiles
 from ohmloom.data.tudataset import TUDataset
+from ohmloom.data.wav import WavArchive, WavRecordings
 from ohmloom.errors import DataError, message, unknown
 
 __all__ = ["CitationGraph", "DataFile", "DataSet", "Fold", "FoldSets", "Format", "Graphs", "IdxFile", "IdxImages"]
 __all__ += ["Images", "Labelled", "Loaded", "Origin", "Place", "PlainFile", "Planetoid", "Provenance"]
-__all__ += ["ResistorArrays", "ResistorFiles", "Subset", "TUDataset"]
+__all__ += ["Recordings", "ResistorArrays", "ResistorFiles", "Split", "Subset", "TUDataset", "WavArchive"]
+__all__ += ["WavRecordings"]
 __all__ += ["describe", "get", "load", "names", "where"]
 
 Subset = Literal["full", "embedded"]
@@ -42,6 +45,8 @@ def load(name: Literal["mutag", "collab"], *, subset: Subset = "full") -> Graphs
 def load(name: Literal["cora"], *, subset: Subset = "full") -> CitationGraph: ...
 @overload
 def load(name: Literal["esgnn"], *, subset: Subset = "full") -> ResistorArrays: ...
+@overload
+def load(name: Literal["fsdd"], *, subset: Subset = "full") -> Recordings: ...
 @overload
 def load(name: str, *, subset: Subset = "full") -> Loaded: ...
 def load(name: str, *, subset: Subset = "full") -> Loaded:
