@@ -62,18 +62,29 @@ def test_averages_are_those_of_every_value_repeated(count: int, frames: int, see
 
 @pytest.mark.parametrize("kind", ["mfcc", "log-mel"])
 def test_maps_are_in_range_and_know_no_other_clip(kind: audio.Kind) -> None:
-    clips = [tone(700), tone(300, 0.01), tone(1500, 2.0)]  # the second is shorter than a window
+    draw = np.random.default_rng(0)
+    clips = [draw.normal(0, 3000, n).astype(np.int16) for n in (4000, 90, 16000)]  # the second is below one window
     maps = audio.feature_maps(clips, RATE, kind=kind)
     assert maps.shape == (3, 23, 20)
-    assert (maps.min((1, 2)) == 0).all()
-    assert (maps.max((1, 2)) == 1).all()
+    axes = 2 if kind == "mfcc" else (1, 2)  # each coefficient has its own range, a spectrum has one
+    assert (maps.min(axes) == 0).all()
+    varies = maps.any(axes)
+    assert varies.mean() > 0.6  # not the short clip's coefficients: it does not change
+    assert (maps.max(axes)[varies] == 1).all()
     for clip, whole in zip(clips, maps, strict=True):
         np.testing.assert_array_equal(audio.feature_maps([clip], RATE, kind=kind)[0], whole)
     assert audio.feature_maps([], RATE, kind=kind).shape == (0, 23, 20)
 
 
-def test_silence_is_a_map_of_zeros() -> None:
-    assert not audio.feature_maps([np.zeros(2000, np.int16)], RATE, kind="log-mel").any()
+@pytest.mark.parametrize("kind", ["mfcc", "log-mel"])
+def test_silence_is_a_map_of_zeros(kind: audio.Kind) -> None:
+    assert not audio.feature_maps([np.zeros(2000, np.int16)], RATE, kind=kind).any()
+
+
+def test_coefficients_survive_three_bits() -> None:
+    clips = data.load("fsdd", subset="embedded").clips[:20]
+    codes = np.round(7 * audio.feature_maps(clips, RATE, kind="mfcc"))
+    assert all(len(np.unique(row)) >= 5 for row in codes.reshape(-1, 20))  # of eight levels, in every coefficient
 
 
 def test_bad_input() -> None:
@@ -97,4 +108,4 @@ def test_maps_tell_spoken_digits_apart(kind: audio.Kind) -> None:
     training, test = recordings.official_split()
     distances = ((maps[test, None] - maps[None, training]) ** 2).sum(2)
     nearest = recordings.digits[training][distances.argmin(1)]
-    assert (nearest == recordings.digits[test]).mean() > 0.7  # the nearest clip; chance is 0.1
+    assert (nearest == recordings.digits[test]).mean() > 0.6  # the nearest clip; chance is 0.1

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli_w
 
 from ohmloom import data
 from ohmloom.data import Provenance, Recordings, WavArchive, WavRecordings
 from ohmloom.errors import ConfigurationError, DataError, UnknownNameError
+from tests.data.tiny import Server
 from tools.embed_data import embed
 
 REAL = os.environ.get("OHMLOOM_DATA")
@@ -125,6 +127,34 @@ def test_wrong_archives_are_named(tmp_path: Path) -> None:
     archive(tmp_path, GOOD | {"1_bob_4.wav": wav(clip(7))})
     with pytest.raises(DataError, match=r"w\.zip: must hold recordings with the sha256 .*, got 12 with"):
         read(tmp_path, form)
+
+
+def described(folder: Path, form: WavRecordings, address: str) -> str:
+    """The path of a TOML file that says where the archive is fetched from."""
+    known = form.archive.replace(address=address)
+    fields = {"name": "tiny", "licence": "none", "attribution": "nobody", "citation": "none"}
+    dataset = data.DataSet(**fields, full=form.replace(archive=known))
+    (folder / "tiny.toml").write_text(tomli_w.dumps(dataset.table()))
+    return str(folder / "tiny.toml")
+
+
+def test_archive_of_a_whole_repository_is_fetched(tmp_path: Path, server: Server, cache: Path) -> None:
+    form = archive(tmp_path, GOOD, "repository-26eb/")
+    server.content["zip/26eb"] = (tmp_path / "w.zip").read_bytes()
+    toml = described(tmp_path, form, f"{server.address}zip/26eb")
+    assert data.where(toml)[2].place == f"{server.address}zip/26eb"
+    recordings = data.load(toml)
+    assert (len(recordings.clips), recordings.source) == (12, str(cache))
+    assert [path.name for path in cache.iterdir()] == ["w.zip"]
+
+
+def test_archive_of_other_recordings_is_thrown_away(tmp_path: Path, server: Server, cache: Path) -> None:
+    archive(tmp_path, GOOD | {"1_bob_4.wav": wav(clip(7))})
+    server.content["zip/26eb"] = (tmp_path / "w.zip").read_bytes()
+    toml = described(tmp_path, archive(tmp_path, GOOD), f"{server.address}zip/26eb")
+    with pytest.raises(DataError, match="must hold recordings with the sha256"):
+        data.load(toml)
+    assert list(cache.iterdir()) == []
 
 
 def test_arrays_that_do_not_fit() -> None:

@@ -8,6 +8,9 @@ torch.Size([2000, 1, 28, 28])
 >>> load("cora", subset="embedded").features.shape
 (2708, 1433)
 
+Features of speech are in :mod:`ohmloom.data.audio`, the preparation of photographs in :mod:`ohmloom.data.photographs`,
+generators that stand in for sets that may not be redistributed in :mod:`ohmloom.data.synthetic`.
+
 A data set is read from ``$OHMLOOM_DATA/<name>/``, then from the user's cache, then from its official source.
 """
 
@@ -24,14 +27,15 @@ from ohmloom.data.places import Place, folders, inside, places
 from ohmloom.data.planetoid import CitationGraph, Planetoid
 from ohmloom.data.recordings import Recordings, Split
 from ohmloom.data.resistors import ResistorArrays, ResistorFiles
+from ohmloom.data.segmented import Segmented, SegmentedFiles, SegmentedImages
 from ohmloom.data.tudataset import TUDataset
 from ohmloom.data.wav import WavArchive, WavRecordings
 from ohmloom.errors import DataError, message, unknown
 
 __all__ = ["CitationGraph", "DataFile", "DataSet", "Fold", "FoldSets", "Format", "Graphs", "IdxFile", "IdxImages"]
 __all__ += ["Images", "Labelled", "Loaded", "Origin", "Place", "PlainFile", "Planetoid", "Provenance"]
-__all__ += ["Recordings", "ResistorArrays", "ResistorFiles", "Split", "Subset", "TUDataset", "WavArchive"]
-__all__ += ["WavRecordings"]
+__all__ += ["Recordings", "ResistorArrays", "ResistorFiles", "Segmented", "SegmentedFiles"]
+__all__ += ["SegmentedImages", "Split", "Subset", "TUDataset", "WavArchive", "WavRecordings"]
 __all__ += ["describe", "get", "load", "names", "where"]
 
 Subset = Literal["full", "embedded"]
@@ -47,6 +51,8 @@ def load(name: Literal["cora"], *, subset: Subset = "full") -> CitationGraph: ..
 def load(name: Literal["esgnn"], *, subset: Subset = "full") -> ResistorArrays: ...
 @overload
 def load(name: Literal["fsdd"], *, subset: Subset = "full") -> Recordings: ...
+@overload
+def load(name: Literal["drive"], *, subset: Subset = "full") -> SegmentedImages: ...
 @overload
 def load(name: str, *, subset: Subset = "full") -> Loaded: ...
 def load(name: str, *, subset: Subset = "full") -> Loaded:

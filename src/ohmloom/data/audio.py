@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ohmloom.data.progress import track
 from ohmloom.errors import ConfigurationError, DataError, message, unknown
 
 Reals = NDArray[np.float64]
@@ -33,12 +34,14 @@ FRAMES = 20
 
 
 def feature_maps(
-    clips: Sequence[NDArray[np.int16]], rate: int, *, kind: Kind = "mfcc", bands: int = BANDS, frames: int = FRAMES
+    clips: Sequence[NDArray[np.int16]], rate: int, *, kind: Kind = "log-mel", bands: int = BANDS, frames: int = FRAMES
 ) -> Reals:
     """One map per clip in [0, 1], shape (n, bands, frames): rows are bands or coefficients, columns are time.
 
-    Every clip's time is divided into ``frames`` equal stretches and averaged over each; then the map is scaled by its
-    own smallest and largest value, so that no clip knows another (a map without any difference becomes zeros).
+    Every clip's time is divided into ``frames`` equal stretches and averaged over each; then it is scaled by its own
+    smallest and largest value, so that no clip knows another: a spectrum as a whole, of cepstral coefficients each by
+    itself (one range for all would be that of the loudness, coefficient 0, and a drive of 3 bits would leave nothing
+    of the others). What does not vary becomes zeros.
 
     >>> tone = (1000 * np.sin(np.arange(4000))).astype(np.int16)
     >>> feature_maps([tone, tone[:900]], 8000).shape
@@ -48,9 +51,12 @@ def feature_maps(
         raise unknown("kind", str(kind), ("mfcc", "log-mel"))
     if frames < 1:
         raise ConfigurationError(message("frames", "must be at least 1", frames, "Ask for more."))
-    spectra = (log_mel(clip, rate, bands=bands) for clip in clips)
-    maps = [averaged(cepstrum(s) if kind == "mfcc" else s, frames) for s in spectra]
-    return np.stack([_scaled(m) for m in maps]) if maps else np.zeros((0, bands, frames))
+    spectra = (log_mel(clip, rate, bands=bands) for clip in track(clips, "spectra"))
+    if kind == "mfcc":
+        maps = [_scaled(averaged(cepstrum(s), frames), 1) for s in spectra]
+    else:
+        maps = [_scaled(averaged(s, frames), (0, 1)) for s in spectra]
+    return np.stack(maps) if maps else np.zeros((0, bands, frames))
 
 
 def log_mel(clip: NDArray[np.int16], rate: int, *, bands: int = BANDS) -> Reals:
@@ -96,18 +102,20 @@ def cepstrum(spectra: Reals) -> Reals:
 
 def averaged(values: Reals, frames: int) -> Reals:
     """The means over ``frames`` equal stretches of the last axis, which may cut a value in parts."""
-    count = values.shape[-1]
+    count = int(values.shape[-1])
     total = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(values, -1)], -1)  # integral up to each border
-    place: Reals = np.linspace(0, count, frames + 1)
+    place = np.arange(frames + 1) * (count / frames)
     below = np.minimum(place.astype(int), count - 1)
     integral: Reals = total[..., below] + (place - below) * values[..., below]
     return np.diff(integral) * frames / count
 
 
-def _scaled(values: Reals) -> Reals:
-    span = values.max() - values.min()
+def _scaled(values: Reals, axes: int | tuple[int, ...]) -> Reals:
+    """The values between 0 and 1, in the range that they take along ``axes``."""
+    low: Reals = values.min(axes, keepdims=True)
+    span: Reals = values.max(axes, keepdims=True) - low
     flat = span <= ROUNDING * np.abs(values).max()
-    return np.zeros_like(values) if flat else (values - values.min()) / span
+    return np.where(flat, 0, (values - low) / np.where(flat, 1, span))
 
 
 def _mel(hertz: float) -> float:

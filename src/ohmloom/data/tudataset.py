@@ -19,13 +19,12 @@ from typing import IO, Literal
 
 import numpy as np
 from pydantic import Field, PositiveInt
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ohmloom.data.archives import opened, unpacking
 from ohmloom.data.formats import Format, Location, PlainFile, Provenance, Sha256, check_count
 from ohmloom.data.graphs import Fold, FoldSets, Graphs, Numbers
 from ohmloom.data.places import cache_root
+from ohmloom.data.progress import bars
 from ohmloom.errors import DataError, message
 
 CHUNK = 1 << 24  # bytes of text parsed at a time
@@ -149,10 +148,8 @@ class _Text:
 
     def _parsed(self, what: str) -> Iterator[Numbers]:
         entry = self._entry(what)
-        columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-        show = entry.file_size >= LARGE
         with (
-            Progress(*columns, console=Console(stderr=True), transient=True, disable=not show) as progress,
+            bars(shown=entry.file_size >= LARGE) as progress,
             unpacking(self.label, self.remedy),
             self.archive.open(entry) as stream,
         ):
