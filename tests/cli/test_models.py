@@ -65,3 +65,10 @@ def test_bad_models_and_chips_are_named(words: tuple[str, ...], message: str) ->
     code, _, err = call("summary", *words)
     assert code == 2
     assert message in err
+
+
+def test_evaluate_refuses_a_data_set_that_holds_no_images() -> None:
+    code, _, err = call("evaluate", "--model", f"{HERE}:network", "--data", "cora", "--subset", "embedded")
+    assert code != 0
+    assert "--data: must be a set of images" in err.replace("\n", " ")
+    assert "'cora' (CitationGraph)" in err.replace("\n", " ")
