@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import log10
 from statistics import fmean
 from typing import Any, Literal
@@ -114,8 +115,11 @@ def hidden_curve(
     run: Runner, sizes: Sequence[int], draws: int, answers: Mapping[str, float], published: Mapping[int, float]
 ) -> None:
     """Accuracy against the size of the reservoir."""
-    found = [run.figure(names.sized(size), lambda size=size: run.task.of(run.encoder(f"of {size}", hidden=size, dies=draws)))
-             for size in sizes]  # fmt: skip
+
+    def compute(size: int) -> list[float]:
+        return run.task.of(run.encoder(f"of {size}", hidden=size, dies=draws))
+
+    found = [run.figure(names.sized(size), partial(compute, size)) for size in sizes]
     known = {"published": [published.get(size) for size in sizes]} if published else {}
     _curve(run, "hidden", sizes, {"random arrays": found}, known, answers, "hidden nodes")
 
@@ -133,12 +137,9 @@ def noise_panels(run: Runner, levels: Sequence[float], draws: int, answers: Mapp
                 return task.of(run.encoder("curves", dies=draws, noise_in=noise_in, noise_rec=noise_rec, sums="read"))
 
             found[place].append(run.figure(names.noisy(place, level), compute))
-    published = {
-        "published, upper row": NOISE_ON_INPUT[task.name],
-        "published, lower row": NOISE_ON_RECURRENT[task.name],
-    }
-    known = {name: [dict(zip(LEVELS, row, strict=True)).get(level) for level in levels]
-             for name, row in published.items()}  # fmt: skip
+    rows = {"published, upper row": NOISE_ON_INPUT, "published, lower row": NOISE_ON_RECURRENT}
+    known = {name: [dict(zip(LEVELS, row[task.name], strict=True)).get(level) for level in levels]
+             for name, row in rows.items()}  # fmt: skip
     ours = {f"ours, noise on {place}": values for place, values in found.items()}
     _curve(run, "noise", [log10(level) for level in levels], ours, known, answers,
            "log10 of the noise of a read, in weights")  # fmt: skip

@@ -23,8 +23,8 @@ def ratios(task: str) -> tuple[Claim, ...]:
     step = 0.05 if ENTRIES[task].energy_ratio >= 10 else 0.005
     shared: dict[str, Any] = {"direction": "within", "tolerance_source": ROUNDED}
     return (
-        Claim(name=f"{ENERGY_CLAIM}, journal", published=energy, unit="x", tolerance=step, figure=names.ENERGY, **shared,
-              **JOURNAL),
+        Claim(name=f"{ENERGY_CLAIM}, journal", published=energy, unit="x", tolerance=step, figure=names.ENERGY,
+              **shared, **JOURNAL),
         Claim(name=f"{TRAINING_CLAIM}, journal", published=training, unit="%", tolerance=0.05, figure=names.TRAINING,
               **shared, **JOURNAL),
         Claim(name=f"{ENERGY_CLAIM}, preprint", published=before, unit="x", direction="within", figure=names.ENERGY,

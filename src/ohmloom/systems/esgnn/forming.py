@@ -28,7 +28,7 @@ def device_figures(context: Context[Any], arrays: ResistorArrays) -> None:
     shares = [100 * np.histogram(held.numpy(), EDGES)[0] / len(held) for held in (measured[measured > 0], drawn)]
     findings.figure(Figure.of(names.FORMED_STATE, _distance(measured[measured > 0], drawn), "%"))
     findings.plot("published_and_ours", name="on-states", positions=(EDGES[:-1] + 0.5).tolist(),
-                  pairs=[{"label": "cells that broke down", "published": shares[0].tolist(), "ours": shares[1].tolist()}],
+                  pairs=[{"label": "cells that broke down", "published": list(shares[0]), "ours": list(shares[1])}],
                   position_axis="conductance, µS", axis="share of the cells, %",
                   caption=f"Published arrays (50 x 8 and 50 x 50; {int((measured > 0).sum()):,} cells that broke down, "
                   f"{int((measured == 0).sum()):,} that did not) and the Gaussian of the preset.")  # fmt: skip
