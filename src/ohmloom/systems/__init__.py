@@ -82,3 +82,6 @@ register(
 )
 register("wires", "Wires: what IR drop costs, and programming through it", "ohmloom.systems.wires.wires:WiresSystem")
 register("esgnn-mutag", "Echo-state graph network on random resistors: MUTAG", "ohmloom.systems.esgnn.mutag:EsgnnMutag")
+register(
+    "esgnn-collab", "Echo-state graph network on random resistors: COLLAB", "ohmloom.systems.esgnn.collab:EsgnnCollab"
+)

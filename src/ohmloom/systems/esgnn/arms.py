@@ -9,13 +9,22 @@ from math import log10
 from statistics import fmean
 from typing import Any, Literal
 
-from ohmloom import Chip
+from ohmloom import Chip, StoredMatrix
 from ohmloom.experiments import Context, Figure
-from ohmloom.reservoirs import EchoStateGraphEncoder, pooled
+from ohmloom.reservoirs import EchoStateGraphEncoder, PlainMatrix, pooled
 from ohmloom.systems.esgnn import names
 from ohmloom.systems.esgnn.operations import ENTRIES, GPU_JOULE, RESERVOIR, Operations, count
 from ohmloom.systems.esgnn.publication import ITERATIONS, LEVELS, NOISE_ON_INPUT, NOISE_ON_RECURRENT
-from ohmloom.systems.esgnn.reservoir import CHIP, SCALE_IN, additive, classifier, misprogrammed, priced, relative
+from ohmloom.systems.esgnn.reservoir import (
+    CHIP,
+    MEASURED,
+    SCALE_IN,
+    additive,
+    classifier,
+    misprogrammed,
+    priced,
+    relative,
+)
 from ohmloom.systems.esgnn.tasks import Task
 from ohmloom.systems.neurram.mnist_settings import arm_name
 
@@ -48,6 +57,14 @@ class Runner:
         streams = self.context.streams.child("esgnn", self.task.name, purpose)
         given = {"features": self.task.features.shape[1], "scale_rec": self.task.scale_rec}
         return classifier(streams, dies=dies, **(given | options))
+
+
+def floats(run: Runner) -> EchoStateGraphEncoder:
+    """The measured cells as numbers, with inputs that are not rounded."""
+    held = run.encoder("measured", cells=MEASURED, dies=1, converter=False)
+    plain = [PlainMatrix(matrix.effective()) for matrix in (held.input_matrix, held.recurrent)
+             if isinstance(matrix, StoredMatrix)]  # fmt: skip
+    return EchoStateGraphEncoder(*plain, scale_in=held.scale_in, scale_rec=held.scale_rec)
 
 
 def trivial_answers(run: Runner) -> dict[str, float]:
@@ -155,6 +172,11 @@ def energy(run: Runner, *, iterations: int, outputs: int) -> None:
     inputs, hidden = encoder.input_matrix.shape[1], encoder.input_matrix.shape[0]
     ours = count(task.graphs, inputs=inputs, hidden=hidden, iterations=iterations, outputs=outputs, per_node=False)
     assert cost.energy_joule is not None
+    assert isinstance(encoder.input_matrix, StoredMatrix)
+    bits, analogue = encoder.input_matrix.mapping.drive.input_bits, ENTRIES[task.name].analogue
+    if bits is not None and analogue is not None:
+        conversions = task.graphs.nodes * hidden * bits * (1 + iterations)
+        findings.figure(Figure.of(names.CONVERSION, analogue / conversions, "J"))
     own_ratios(run.context, task.name, ours, cost.energy_joule * task.graphs.count,
                f"all {task.graphs.count:,} graphs of this run")  # fmt: skip
 

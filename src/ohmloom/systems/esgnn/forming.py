@@ -35,11 +35,10 @@ def device_figures(context: Context[Any], arrays: ResistorArrays) -> None:
     volts = np.sort(arrays.breakdown_volts)
     published = [100 * float((volts <= v + 1e-9).mean()) for v in VOLTS]
     ours = [100 * forming.probability(float(v)) for v in VOLTS]
-    every = np.unique(volts)
-    steps = (np.searchsorted(volts, every + 1e-9) / len(volts), np.searchsorted(volts, every - 1e-9) / len(volts))
-    model = np.array([forming.probability(float(v)) for v in every])
-    worst = 100 * float(max(np.abs(step - model).max() for step in steps))
-    findings.figure(Figure.of(names.FORMED_SHARE, worst, "%"))
+    steps = np.unique(volts)  # of the sweep: a cell that broke down at one of them would have formed there, not before
+    model = np.array([forming.probability(float(v)) for v in steps])
+    worst = np.abs(np.searchsorted(volts, steps + 1e-9) / len(volts) - model).max()
+    findings.figure(Figure.of(names.FORMED_SHARE, 100 * float(worst), "%"))
     findings.plot("published_and_ours", name="forming", positions=[round(float(v), 2) for v in VOLTS],
                   pairs=[{"label": "cells formed", "published": published, "ours": ours}],
                   position_axis="voltage, V", axis="share of the cells, %",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from ohmloom.chips import StoredMatrix
 from ohmloom.data import Graphs, load
 from ohmloom.experiments import Context, Figure, System, Tier
-from ohmloom.reservoirs import EchoStateGraphEncoder, PlainMatrix
-from ohmloom.systems.esgnn import arms, claims, names
+from ohmloom.systems.esgnn import arms, names
+from ohmloom.systems.esgnn.claims import MUTAG_CLAIMS, MUTAG_CONTROLS
 from ohmloom.systems.esgnn.forming import device_figures
 from ohmloom.systems.esgnn.publication import HIDDEN, PAPER
 from ohmloom.systems.esgnn.reservoir import MEASURED, relative
@@ -27,11 +26,12 @@ class EsgnnMutag(System[MutagSettings]):
     title = "Echo-state graph network on random resistors: MUTAG"
     summary = "Graphs of molecules in a reservoir of broken-down cells, 4-bit inputs, ridge read-out; trivial controls."
     paper = PAPER
-    claims = claims.MUTAG_CLAIMS
-    controls = claims.MUTAG_CONTROLS
+    claims = MUTAG_CLAIMS
+    controls = MUTAG_CONTROLS
     tiers = {  # noqa: RUF012
         "smoke": Tier(summary="All molecules (embedded), few draws.", budget=60, settings=MutagSettings(
-            subset="embedded", draws=5, curve_draws=5, splits=3)),
+            subset="embedded", draws=4, curve_draws=4, iterations=(0, 1, 2, 4, 5, 10), hidden=(8, 50), splits=3,
+            levels=(0.01, 1e-3, 1e-4, 1e-5))),
         "standard": Tier(summary="10 draws of the arrays.", budget=1200, settings=MutagSettings()),
         "full": Tier(summary="100 draws, as published.", budget=7200, settings=MutagSettings(
             draws=100, curve_draws=30, splits=30)),
@@ -65,17 +65,8 @@ def _measured(run: arms.Runner, draws: int) -> None:
     """The published arrays: ideal converters, float inputs, and the chip's converters with its read noise."""
     task, noise = run.task, relative(0.008)
 
-    def quiet() -> EchoStateGraphEncoder:
-        return run.encoder("measured", cells=MEASURED, dies=1, converter=False)
-
-    def floats() -> list[float]:
-        held = quiet()
-        plain = [PlainMatrix(matrix.effective()) for matrix in (held.input_matrix, held.recurrent)
-                 if isinstance(matrix, StoredMatrix)]  # fmt: skip
-        return task.of(EchoStateGraphEncoder(*plain, scale_in=held.scale_in, scale_rec=held.scale_rec))
-
-    run.figure(names.MEASURED_QUIET, lambda: task.of(quiet()))
-    run.figure(names.MEASURED_FLOAT, floats)
+    run.figure(names.MEASURED_QUIET, lambda: task.of(run.encoder("measured", cells=MEASURED, dies=1, converter=False)))
+    run.figure(names.MEASURED_FLOAT, lambda: task.of(arms.floats(run)))
     run.figure(names.MEASURED_CHIP, lambda: task.of(
         run.encoder("measured", cells=MEASURED, dies=draws, noise_in=noise, noise_rec=noise)))  # fmt: skip
 
