@@ -188,3 +188,15 @@ def test_pooling_of_the_encoder_is_rectified() -> None:
     for how in ("sum", "mean", "max"):
         made = encoder(pooling=how)
         assert torch.equal(made.encode(graphs, x), pooled(made.embed(graphs, x), graphs, how).relu())
+
+
+def test_noise_of_plain_weights_is_that_of_fresh_weights_in_every_product() -> None:
+    weights, x = torch.randn(4, 6, dtype=torch.float64), torch.rand(1, 6, dtype=torch.float64)
+    draws = 4000
+    fast = PlainMatrix(weights, noise=0.5).product(x.repeat(draws, 1), generator=torch.Generator().manual_seed(0))[0]
+    noise = torch.randn(draws, 4, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    slow = (weights + 0.5 * noise) @ x[0]
+    assert torch.allclose(fast.var(0), slow.var(0), rtol=0.15)
+    assert torch.allclose(fast.mean(0), x[0] @ weights.T, atol=5 * 0.5 * float(x.norm()) / draws**0.5)
+    with pytest.raises(ConfigurationError, match="noise"):
+        PlainMatrix(weights, noise=-1.0)

@@ -85,3 +85,4 @@ register("esgnn-mutag", "Echo-state graph network on random resistors: MUTAG", "
 register(
     "esgnn-collab", "Echo-state graph network on random resistors: COLLAB", "ohmloom.systems.esgnn.collab:EsgnnCollab"
 )
+register("esgnn-cora", "Echo-state graph network on random resistors: CORA", "ohmloom.systems.esgnn.cora:EsgnnCora")

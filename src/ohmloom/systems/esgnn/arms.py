@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import log10
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any
 
 from ohmloom import Chip, StoredMatrix
 from ohmloom.experiments import Context, Figure
@@ -25,32 +25,32 @@ from ohmloom.systems.esgnn.reservoir import (
     priced,
     relative,
 )
+from ohmloom.systems.esgnn.steps import Steps
 from ohmloom.systems.esgnn.tasks import Task
-from ohmloom.systems.neurram.mnist_settings import arm_name
 
 GPU = "the graphics processor's 0.4808 pJ per operation (624 TOPS at 300 W, INT8 peak; memory not included)"
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Computes each figure as an arm of its own, with progress."""
+    """A task and the steps of its run."""
 
     context: Context[Any]
     task: Task
 
-    def figure(
-        self, name: str, compute: Callable[[], Sequence[float]], unit: str = "%",
-        over: Literal["dies", "seeds"] = "dies",
-    ) -> list[float]:  # fmt: skip
-        """Values over dies or seeds, computed once per run folder."""
-        values = self.values(name, compute)
-        self.context.findings.figure(Figure.over(name, values, unit, over))
-        return values
+    @property
+    def steps(self) -> Steps:
+        return Steps(self.context, self.task.name)
 
-    def values(self, name: str, compute: Callable[[], Any]) -> Any:
-        """What an arm of this name returns."""
-        with self.context.progress.task(name, total=None):
-            return self.context.findings.arm(arm_name(self.task.name, name), compute)
+    @property
+    def figure(self) -> Callable[..., list[float]]:
+        """See :meth:`Steps.figure`."""
+        return self.steps.figure
+
+    @property
+    def values(self) -> Callable[[str, Callable[[], Any]], Any]:
+        """See :meth:`Steps.values`."""
+        return self.steps.values
 
     def encoder(self, purpose: str, *, dies: int, **options: Any) -> EchoStateGraphEncoder:
         """The task's reservoir on fresh arrays; the same purpose gives the same arrays."""

@@ -1,4 +1,4 @@
-"""Names of figures that claims and controls of the graph classifiers refer to."""
+"""Names of figures that claims and controls of the three systems refer to."""
 
 MEASURED_QUIET = "measured arrays, 4-bit inputs, no noise"
 MEASURED_CHIP = "measured arrays, 14-bit converters, 0.8 % read noise"
@@ -24,6 +24,12 @@ OWN_ENERGY_SPARSE = "energy ratio by our own counts, sparse on both sides"
 CONVERSION = "energy of a conversion that the published reservoir energy allows at most"
 FORMED_SHARE = "forming: worst difference of the share that broke down"
 FORMED_STATE = "forming: worst difference of the shares of on states"
+
+NUMBERS, PAIRS = "reservoirs of numbers", "formed pairs, 14-bit converters, 0.8 % read noise"
+PAIRS_QUIET, PAIRS_MOVED = "formed pairs, no noise", "formed pairs, every cell moved once by 100 %"
+PAIRS_READ_100, NO_ITERATIONS = "formed pairs, 100 % read noise", "control: no iterations"
+WORDS, LINEAR = "bags of words, graph convolution", "bags of words, linear layer without the graph"
+SMOOTHED, PROJECTED = "smoothed features, graph convolution", "random projection, graph convolution"
 
 
 def trivial(name: str) -> str:

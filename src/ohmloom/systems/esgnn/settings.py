@@ -42,7 +42,8 @@ class CoraSettings(Description):
     hidden: int = Field(default=1_000, ge=10)
     reservoirs: int = Field(default=10, ge=2)
     dies: int = Field(default=5, ge=1)  # of the chip
-    curve_draws: int = Field(default=3, ge=1)
+    control_draws: int = Field(default=2, ge=1)  # of the chip
+    curve_draws: int = Field(default=3, ge=1)  # of reservoirs of numbers
     epochs: int = Field(default=200, ge=1)
     iterations: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
     sizes: tuple[int, ...] = (100, 200, 400, 600, 1_000, 1_200)
