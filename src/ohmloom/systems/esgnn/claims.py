@@ -55,6 +55,8 @@ MUTAG_CLAIMS = (
     *(accuracy(f"MUTAG, noise panel a at {level:g}", dict(zip((1.0, 0.1, 0.01, 0.001, 1e-4, 1e-5),
                NOISE_ON_INPUT["mutag"], strict=True))[level], names.noisy("input", level), tolerance, PANEL, "esgnn")
       for level, tolerance in ((0.01, 6.0), (0.001, 3.0), (1e-4, 3.0), (1e-5, 3.0))),
+    Claim(name="products of the published example graph", published=0.999, direction="at_least", figure=names.PRODUCTS,
+          **JOURNAL),
     *ratios("mutag"),
 )  # fmt: skip
 
@@ -86,6 +88,8 @@ MUTAG_CONTROLS = (
     Control(name="iterations: the peak is not late", expectation="The peak lies at 4 to 5 iterations.",
             figure=names.PEAK, rule="at_most", bound=5, unit="iterations"),
     _fails("iterations: too many hurt", "Below 91 % after 10.", names.after(10), 91),
+    Control(name="draws of the arrays agree", expectation="Their standard deviation is below 1 point.",
+            figure=names.SPREAD, rule="at_most", bound=1, unit="points"),
     _fails("forming model", "The Gaussian is within the 5 % limit of Kolmogorov and Smirnov for 400 cells.",
            names.FORMED_SHARE, 6.8),
 )  # fmt: skip

@@ -13,7 +13,7 @@ class MutagSettings(Description):
     """Sizes of a run of `esgnn-mutag`."""
 
     subset: Subset = "full"
-    draws: int = Field(default=10, ge=2)  # of random arrays
+    draws: int = Field(default=50, ge=2)  # of random arrays
     curve_draws: int = Field(default=10, ge=1)
     iterations: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20)
     hidden: tuple[int, ...] = (4, 8, 12, 20, 50)

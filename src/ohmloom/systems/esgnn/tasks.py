@@ -82,7 +82,8 @@ def task_of(graphs: Graphs, folds: Sequence[Fold], scale_rec: float, name: str) 
     if graphs.node_labels is None:
         features = torch.ones(batch.nodes, 1, dtype=torch.float64)
     else:
-        features = one_hot(torch.tensor(graphs.node_labels)).double()
+        kinds = len(graphs.node_label_names) or -1  # a part of the graphs may lack some kinds
+        features = one_hot(torch.tensor(graphs.node_labels), kinds).double()
     return Task(name, batch, features, torch.tensor(graphs.labels), len(graphs.class_names), splits(folds), scale_rec)
 
 
