@@ -90,7 +90,8 @@ class GraphBatch:
         matrix = csr_matrix((values, (target, source)), shape=(self.nodes, self.nodes))
         if normalisation != "raw":
             matrix = _symmetric(matrix)
-        return sparse(*(torch.from_numpy(part) for part in (matrix.indptr, matrix.indices, matrix.data)), matrix.shape)
+        ends, indices, held = (torch.from_numpy(part) for part in (matrix.indptr, matrix.indices, matrix.data))
+        return sparse(ends, indices, held, (self.nodes, self.nodes))
 
 
 def sparse(ends: Tensor, indices: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:

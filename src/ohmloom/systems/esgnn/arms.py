@@ -9,7 +9,7 @@ from math import log10
 from statistics import fmean
 from typing import Any
 
-from ohmloom import Chip, StoredMatrix
+from ohmloom.chips import Chip, StoredMatrix
 from ohmloom.experiments import Context, Figure
 from ohmloom.reservoirs import EchoStateGraphEncoder, PlainMatrix, pooled
 from ohmloom.systems.esgnn import names
@@ -62,9 +62,10 @@ class Runner:
 def floats(run: Runner) -> EchoStateGraphEncoder:
     """The measured cells as numbers, with inputs that are not rounded."""
     held = run.encoder("measured", cells=MEASURED, dies=1, converter=False)
-    plain = [PlainMatrix(matrix.effective()) for matrix in (held.input_matrix, held.recurrent)
-             if isinstance(matrix, StoredMatrix)]  # fmt: skip
-    return EchoStateGraphEncoder(*plain, scale_in=held.scale_in, scale_rec=held.scale_rec)
+    assert isinstance(held.input_matrix, StoredMatrix)
+    assert isinstance(held.recurrent, StoredMatrix)
+    plain = (PlainMatrix(held.input_matrix.effective()), PlainMatrix(held.recurrent.effective()))
+    return EchoStateGraphEncoder(plain[0], plain[1], scale_in=held.scale_in, scale_rec=held.scale_rec)
 
 
 def trivial_answers(run: Runner) -> dict[str, float]:

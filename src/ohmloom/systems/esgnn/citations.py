@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 import ohmloom as ol
-from ohmloom.crossbars import Affine, Analogue
+from ohmloom.crossbars import Affine, Analogue, Layout
 from ohmloom.data import CitationGraph
 from ohmloom.devices import Device, ReadNoise
 from ohmloom.random import Streams
@@ -68,8 +69,8 @@ def citations_of(graph: CitationGraph, epochs: int) -> Citations:
     return Citations(
         GraphBatch(torch.tensor(graph.edges), torch.zeros(len(graph), dtype=torch.int64)), words,
         words / words.sum(1, keepdim=True).clamp_min(1), torch.tensor(graph.labels), len(graph.class_names),
-        {name: tuple(torch.tensor(part) for part in split) for name, split in parts.items()}, epochs,
-    )  # type: ignore[arg-type]  # fmt: skip
+        {name: (torch.tensor(a), torch.tensor(b), torch.tensor(c)) for name, (a, b, c) in parts.items()}, epochs,
+    )  # fmt: skip
 
 
 def software(
@@ -97,7 +98,7 @@ def software(
 def chip() -> ol.Chip:
     """The chip with weights as differences of two formed cells, and the measured cells."""
     base = ol.Chip.load(CHIP)
-    encoding = Analogue(layout="pair-columns", pair_sum="digital")  # pyright: ignore[reportArgumentType]
+    encoding = Analogue(layout=Layout.PAIR_COLUMNS, pair_sum="digital")
     return base.replace(mapping=base.mapping.replace(encoding=encoding), device=Device.load(MEASURED))
 
 
@@ -108,11 +109,11 @@ def on_chip(
     *,
     noise_in: ReadNoise | None = None,
     noise_rec: ReadNoise | None = None,
-    sums: str = "known",
+    sums: Literal["known", "read"] = "known",
 ) -> EchoStateGraphEncoder:
     """The same on formed pairs, 4-bit inputs, without biases: scaled digitally to the deviations of the numbers."""
     held, quiet = chip(), {"kind": "none"}
-    mapping = held.layer_mapping.replace(drive=Affine(bits=4, sums=sums))  # pyright: ignore[reportArgumentType]
+    mapping = held.layer_mapping.replace(drive=Affine(bits=4, sums=sums))
     matrices = [
         ol.form(
             (hidden, columns), mapping, held.device.replace(read_noise=noise or quiet), streams.child(name), name=name

@@ -34,12 +34,10 @@ def ratios(task: str) -> tuple[Claim, ...]:
     )  # fmt: skip
 
 
-def accuracy(
-    name: str, published: float, figure: str, tolerance: float, why: str, data: str, direction: str = "within"
-) -> Claim:
+def accuracy(name: str, published: float, figure: str, tolerance: float, why: str, data: str) -> Claim:
     """A published accuracy in per cent."""
-    return Claim(name=name, published=published, unit="%", direction=direction, tolerance=tolerance,
-                 tolerance_source=why, figure=figure, data=data, **JOURNAL)  # type: ignore[arg-type]  # fmt: skip
+    return Claim(name=name, published=published, unit="%", direction="within", tolerance=tolerance,
+                 tolerance_source=why, figure=figure, data=data, **JOURNAL)  # fmt: skip
 
 
 ONE_GRAPH = "one graph of 190: 0.53 points"

@@ -130,11 +130,11 @@ class Study:
                 self.context.findings.figure(Figure.over(f"{name}, {split} split", values, "%", "dies"))
 
     def chip_embedding(self, draw: int, noise_in: ReadNoise | None, noise_rec: ReadNoise | None,
-                       data: Citations | None = None, moved: float = 0.0, sums: str = "known") -> Tensor:  # fmt: skip
+                       data: Citations | None = None, moved: float = 0.0) -> Tensor:  # fmt: skip
         """Node embeddings of one die."""
         seen = data or self.data
         encoder = on_chip(seen.features.shape[1], self.settings.hidden, self.streams("chip", draw), noise_in=noise_in,
-                          noise_rec=noise_rec, sums=sums)  # fmt: skip
+                          noise_rec=noise_rec, sums="read" if noise_in else "known")  # fmt: skip
         if moved:
             misprogrammed(encoder, moved, self.streams("moved", draw))
         return encoder.embed(seen.graphs, seen.features)
@@ -145,10 +145,9 @@ class Study:
 
         def arm(data: Citations = data, percent: float = 0.0, moved: float = 0.0) -> Callable[[int], float]:
             noise = relative(percent / 100)
-            sums = "read" if noise else "known"
 
             def one(draw: int) -> float:
-                embedding = self.chip_embedding(draw, noise, noise, data, moved, sums)
+                embedding = self.chip_embedding(draw, noise, noise, data, moved)
                 return self.read(embedding, self.streams("chip", draw), data=data)
 
             return one

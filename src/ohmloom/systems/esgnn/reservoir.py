@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
-import ohmloom as ol
-from ohmloom.chips import cost, install
+from ohmloom.chips import Chip, StoredMatrix, cost, form, install
 from ohmloom.crossbars import Affine, AnalogueReadout, NoConverter
 from ohmloom.devices import AdditiveNoise, Device, Quiet, ReadNoise, RelativeNoise
 from ohmloom.experiments import Cost
@@ -30,24 +29,24 @@ def classifier(
     noise_in: ReadNoise | None = None,
     noise_rec: ReadNoise | None = None,
     converter: bool = True,
-    sums: str = "known",
+    sums: Literal["known", "read"] = "known",
     **options: Any,
 ) -> EchoStateGraphEncoder:
     """The graph classifier: single-ended formed cells in float64, 4-bit inputs, no read noise unless given.
 
     ``options`` are the encoder's own.
     """
-    mapping = ol.Chip.load(CHIP).layer_mapping.replace(drive=Affine(bits=4, sums=sums))
+    mapping = Chip.load(CHIP).layer_mapping.replace(drive=Affine(bits=4, sums=sums))
     if not converter:
         assert isinstance(mapping.readout, AnalogueReadout)
         mapping = mapping.replace(readout=mapping.readout.replace(converter=NoConverter()))
     device = Device.load(cells)
     matrices = [
-        ol.form((hidden, columns), mapping, device.replace(read_noise=noise or Quiet()), streams.child(name), dies=dies,
+        form((hidden, columns), mapping, device.replace(read_noise=noise or Quiet()), streams.child(name), dies=dies,
                 dtype=torch.float64, name=name)
         for name, columns, noise in (("input", features + 1, noise_in), ("recurrent", hidden, noise_rec))
     ]  # fmt: skip
-    return EchoStateGraphEncoder(*matrices, scale_in=SCALE_IN, scale_rec=scale_rec, **options)
+    return EchoStateGraphEncoder(matrices[0], matrices[1], scale_in=SCALE_IN, scale_rec=scale_rec, **options)
 
 
 def relative(deviation: float) -> ReadNoise | None:
@@ -61,13 +60,13 @@ def additive(level: float, scale: float) -> ReadNoise:
 
 
 def _integration() -> float:
-    return ol.Chip.load(CHIP).mapping.readout.integration
+    return Chip.load(CHIP).mapping.readout.integration
 
 
 def misprogrammed(encoder: EchoStateGraphEncoder, spread: float, streams: Streams) -> EchoStateGraphEncoder:
     """The same arrays after every cell has moved once by ``spread`` of its own conductance (never below nothing)."""
     for matrix in (encoder.input_matrix, encoder.recurrent):
-        assert isinstance(matrix, ol.StoredMatrix)
+        assert isinstance(matrix, StoredMatrix)
         written = matrix.cells.written
         noise = torch.stack([torch.randn(part.shape, generator=streams.child(matrix.name).generator("moved", die),
                                          dtype=part.dtype) for die, part in enumerate(written)])  # fmt: skip
@@ -76,10 +75,10 @@ def misprogrammed(encoder: EchoStateGraphEncoder, spread: float, streams: Stream
     return encoder
 
 
-def priced(encoder: EchoStateGraphEncoder, graphs: GraphBatch, features: torch.Tensor, chip: ol.Chip, per: int) -> Cost:
+def priced(encoder: EchoStateGraphEncoder, graphs: GraphBatch, features: torch.Tensor, chip: Chip, per: int) -> Cost:
     """What the arrays take for one of ``per`` inferences of this batch."""
     matrices = {"input": encoder.input_matrix, "recurrent": encoder.recurrent}
-    held = {name: matrix for name, matrix in matrices.items() if isinstance(matrix, ol.StoredMatrix)}
+    held = {name: matrix for name, matrix in matrices.items() if isinstance(matrix, StoredMatrix)}
     with Ledger() as ledger:
         encoder.embed(graphs, features)
     return Cost.priced(cost(ledger, install(chip, held), inferences=per))
