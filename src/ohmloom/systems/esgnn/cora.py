@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import log10
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -130,11 +130,12 @@ class Study:
                 self.context.findings.figure(Figure.over(f"{name}, {split} split", values, "%", "dies"))
 
     def chip_embedding(self, draw: int, noise_in: ReadNoise | None, noise_rec: ReadNoise | None,
-                       data: Citations | None = None, moved: float = 0.0) -> Tensor:  # fmt: skip
+                       data: Citations | None = None, moved: float = 0.0,
+                       sums: Literal["known", "read"] = "known") -> Tensor:  # fmt: skip
         """Node embeddings of one die."""
         seen = data or self.data
         encoder = on_chip(seen.features.shape[1], self.settings.hidden, self.streams("chip", draw), noise_in=noise_in,
-                          noise_rec=noise_rec, sums="read" if noise_in else "known")  # fmt: skip
+                          noise_rec=noise_rec, sums=sums)  # fmt: skip
         if moved:
             misprogrammed(encoder, moved, self.streams("moved", draw))
         return encoder.embed(seen.graphs, seen.features)
@@ -147,7 +148,7 @@ class Study:
             noise = relative(percent / 100)
 
             def one(draw: int) -> float:
-                embedding = self.chip_embedding(draw, noise, noise, data, moved)
+                embedding = self.chip_embedding(draw, noise, noise, data, moved, "read" if noise else "known")
                 return self.read(embedding, self.streams("chip", draw), data=data)
 
             return one
