@@ -217,7 +217,7 @@ def _curve(
          "high": [max(v) for v in values]} for label, values in ours.items()
     ]  # fmt: skip
     lines += [{"label": label, "values": values} for label, values in published.items()]
-    lines += [{"label": f"trivial: {label}", "values": [value] * len(positions)} for label, value in answers.items()]
+    lines += [{"label": label, "values": [value] * len(positions)} for label, value in answers.items()]
     draws = len(next(iter(ours.values()))[0])
     run.context.findings.plot("noise_curves", name=f"{run.task.name}-{name}", noise=list(positions), lines=lines,
                               noise_axis=axis, caption=f"Mean, least and most of {draws} draws of the arrays; flat "

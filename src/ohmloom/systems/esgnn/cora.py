@@ -252,7 +252,9 @@ class Study:
              "high": [max(v) for v in values]} for label, values in ours.items()
         ]  # fmt: skip
         lines += [{"label": label, "values": values} for label, values in published.items()]
-        lines += [{"label": label, "values": [value] * len(positions)} for label, value in answers.items()]
+        lines += [
+            {"label": label.split(",")[0], "values": [value] * len(positions)} for label, value in answers.items()
+        ]
         self.context.findings.plot("noise_curves", name=f"cora-{name}", noise=list(positions), lines=lines,
                                    noise_axis=axis, caption=f"Complete split; mean, least and most of "
                                    f"{self.settings.curve_draws} draws; flat lines need no reservoir.")  # fmt: skip
