@@ -71,6 +71,9 @@ class EsgnnCora(System[CoraSettings]):
         study.noise(shown)
         study.energy()
         statements(context)
+        context.findings.assumption(
+            "Noise of the curves is additive in weights of deviation 1 (0.63 for W_R with its zeros); where the published "
+            "panels part from ours, they show another noise or another scale.", "ours")  # fmt: skip
 
 
 class Study:
