@@ -37,6 +37,10 @@ from ohmloom.systems.esgnn.steps import Steps
 
 PROJECTION = 300  # hidden nodes of the random projection that stands in for a reservoir
 SHOWN = (names.WORDS, names.SMOOTHED)
+NOISE_OF_CURVES = (
+    "Noise of the curves is additive in weights of deviation 1 (0.63 for W_R with its zeros); where the published panels "
+    "part from ours, they show another noise or another scale."
+)
 
 
 class EsgnnCora(System[CoraSettings]):
@@ -71,9 +75,7 @@ class EsgnnCora(System[CoraSettings]):
         study.noise(shown)
         study.energy()
         statements(context)
-        context.findings.assumption(
-            "Noise of the curves is additive in weights of deviation 1 (0.63 for W_R with its zeros); where the published "
-            "panels part from ours, they show another noise or another scale.", "ours")  # fmt: skip
+        context.findings.assumption(NOISE_OF_CURVES, "ours")
 
 
 class Study:
