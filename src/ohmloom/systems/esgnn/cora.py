@@ -38,8 +38,8 @@ from ohmloom.systems.esgnn.steps import Steps
 PROJECTION = 300  # hidden nodes of the random projection that stands in for a reservoir
 SHOWN = (names.WORDS, names.SMOOTHED)
 NOISE_OF_CURVES = (
-    "Noise of the curves is additive in weights of deviation 1 (0.63 for W_R with its zeros); where the published panels "
-    "part from ours, they show another noise or another scale."
+    "Noise of the curves is additive in weights of deviation 1 (0.63 for W_R with its zeros); where the published "
+    "panels part from ours, they show another noise or another scale."
 )
 
 
