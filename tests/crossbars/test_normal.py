@@ -98,7 +98,7 @@ def test_shape_seed_and_torchs_own_generator(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "dtype"),
-    [((FEW - 1,), torch.float32), ((), torch.float32), ((0, 3), torch.float32), ((FEW,), torch.float64)],
+    [((FEW - 1,), torch.float32), ((), torch.float32), ((0, 3), torch.float32), ((FEW,), torch.bfloat16)],
 )
 def test_where_torch_is_as_good_its_own_numbers_come(shape: tuple[int, ...], dtype: torch.dtype) -> None:
     ours = standard_normal(shape, torch.Generator().manual_seed(3), dtype=dtype)
@@ -108,3 +108,10 @@ def test_where_torch_is_as_good_its_own_numbers_come(shape: tuple[int, ...], dty
 def test_no_number_is_infinite() -> None:
     """The smallest uniform number is 2^-54: a tail reaches 3.49 + 54 log 2 / 3.49 at most."""
     assert torch.isfinite(standard_normal((1 << 20,), torch.Generator().manual_seed(0))).all()
+
+
+def test_double_precision_holds_the_same_numbers() -> None:
+    single, double = (standard_normal((FEW,), torch.Generator().manual_seed(3), dtype=dtype)
+                      for dtype in (torch.float32, torch.float64))  # fmt: skip
+    assert double.dtype == torch.float64
+    assert torch.equal(single.double(), double)

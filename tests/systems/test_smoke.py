@@ -17,6 +17,9 @@ TRAINED = {
     "programming through the wires, one day later",
     "the loss is of the size meant",
     "a wrong wire resistance helps clearly less",
+    "draws of the arrays agree",
+    "iterations: the peak is not early",
+    "iterations: the peak is not late",
     "calibration matters",
     "normalisation matters",
 }  # need more than a smoke run

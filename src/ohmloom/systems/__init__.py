@@ -81,3 +81,8 @@ register(
     "neurram-energy", "NeuRRAM: energy and speed at each precision", "ohmloom.systems.neurram.energy:NeurramEnergy"
 )
 register("wires", "Wires: what IR drop costs, and programming through it", "ohmloom.systems.wires.wires:WiresSystem")
+register("esgnn-mutag", "Echo-state graph network on random resistors: MUTAG", "ohmloom.systems.esgnn.mutag:EsgnnMutag")
+register(
+    "esgnn-collab", "Echo-state graph network on random resistors: COLLAB", "ohmloom.systems.esgnn.collab:EsgnnCollab"
+)
+register("esgnn-cora", "Echo-state graph network on random resistors: CORA", "ohmloom.systems.esgnn.cora:EsgnnCora")
