@@ -258,9 +258,18 @@ class StoredMatrix:
         else:
             spread = self.segments.spread(driven.levels)  # (phases, dies, batch, segments, rows)
             driven, levels = driven._replace(levels=spread.flatten(-2)), spread.transpose(2, 3)
-        if not (self.device.conduction.ohmic or self.solves):
-            levels = self.device.conduction.effective_voltage(levels * self.mapping.voltage) / self.mapping.voltage
-        return driven, levels
+        return driven, self._conducted(levels)
+
+    def full_levels(self, like: Tensor) -> Tensor:
+        """One phase in which every row is driven fully, for as many vectors as levels ``like`` have."""
+        ones = self.segments.present.squeeze(-1).to(like).view(1, 1, self.segments.count, 1, self.segments.rows)
+        return self._conducted(ones.expand(1, *like.shape[1:]))
+
+    def _conducted(self, levels: Tensor) -> Tensor:
+        """Levels as the cells' conduction law takes them."""
+        if self.device.conduction.ohmic or self.solves:
+            return levels
+        return self.device.conduction.effective_voltage(levels * self.mapping.voltage) / self.mapping.voltage
 
     def sensing(self, generator: torch.Generator | None = None, dies: slice = ALL) -> Sensing:
         """The compiled read-out. With a generator, noise slower than one call is drawn now and held for the call."""
@@ -356,7 +365,25 @@ def _block_product(
         sums = sums * calibration.slope[dies] + calibration.offset[dies]
     whole = sums.squeeze(1) if sums.shape[1] == 1 else sums.sum(1)
     value = whole.mul_(matrix.scale * driven.scale)
-    return value if driven.offset is None else value + driven.offset * matrix.row_sums()[dies].unsqueeze(1)
+    if driven.offset is None:
+        return value
+    known = not matrix.mapping.drive.reads_sums
+    of_rows = (
+        matrix.row_sums()[dies].unsqueeze(1) if known else _read_sums(matrix, driven, levels, sensing, generator, dies)
+    )
+    return value + driven.offset * of_rows
+
+
+def _read_sums(
+    matrix: StoredMatrix, driven: Driven, levels: Tensor, sensing: Sensing, generator: torch.Generator, dies: slice
+) -> Tensor:
+    """Row sums as one more phase of each vector reads them, (dies, batch, out); the offset of a calibration belongs to
+    whole codes and is left out."""
+    once = driven._replace(significance=driven.significance.new_ones(1))
+    sums = partial_sums(matrix, once, matrix.full_levels(levels), sensing, generator, dies, first=False)
+    if matrix.calibration.slope is not None:
+        sums = sums * matrix.calibration.slope[dies]
+    return sums.sum(1) * matrix.scale
 
 
 def partial_sums(
@@ -367,10 +394,12 @@ def partial_sums(
     generator: torch.Generator,
     dies: slice,
     probe: Callable[[Tensor], None] | None = None,
+    *,
+    first: bool = True,
 ) -> Tensor:
     """Converted sums of each segment before correction, in units of codes: (dies, segments, batch, columns).
 
-    ``probe`` is shown what enters the converter.
+    ``probe`` is shown what enters the converter. Not the ``first`` are further phases of vectors counted already.
     """
     total: Tensor | None = None
     for phases, readout in sensing.readout.groups(len(driven.significance)):
@@ -384,7 +413,7 @@ def partial_sums(
         if open_ledgers():
             chosen = range(matrix.dies)[dies]
             steps = None if read.steps is None else read.steps()
-            record_product(matrix, group, significance, part, chosen, steps, total is None)
+            record_product(matrix, group, significance, part, chosen, steps, first and total is None)
         value = read.value * weight if readout.linear and weight != 1.0 else read.value
         total = value if total is None else total + value
     assert total is not None

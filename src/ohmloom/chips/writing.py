@@ -87,13 +87,16 @@ def form(
     dies: int = 1,
     voltage: float | None = None,
     one_of_pair: bool = False,
+    extrapolate: bool = False,
+    dtype: torch.dtype = torch.float32,
     wires: Wires = IDEAL,
     name: str = "matrix",
 ) -> StoredMatrix:
     """Fresh random cells for a (out, in) matrix: no targets, one weight is one unit of conductance.
 
-    ``voltage`` is the forming voltage (absent: the device's own); with ``one_of_pair`` the cell of each pair that
-    breaks down first keeps the other from forming, and so chooses the weight's sign.
+    ``voltage`` is the forming voltage (absent: the device's own; outside the measured range only with
+    ``extrapolate``); with ``one_of_pair`` the cell of each pair that breaks down first keeps the other from forming,
+    and so chooses the weight's sign. ``dtype`` is that of conductances and products, float32 or float64.
     """
     segments = mapping.segments(shape[1], shape[0])
     layout = mapping.encoding.layout
@@ -106,7 +109,14 @@ def form(
     wanted = segments.present.unsqueeze(1).expand(held)
     fresh = [
         form_cells(
-            device, held, streams.generator("forming", die), voltage=voltage, one_of_pair=one_of_pair, wanted=wanted
+            device,
+            held,
+            streams.generator("forming", die),
+            voltage=voltage,
+            one_of_pair=one_of_pair,
+            wanted=wanted,
+            extrapolate=extrapolate,
+            dtype=dtype,
         )
         for die in range(dies)
     ]

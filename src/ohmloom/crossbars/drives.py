@@ -103,6 +103,11 @@ class Drive(Part, ABC):
         """True if a zero input leaves its row at rest in every phase."""
         return True
 
+    @property
+    def reads_sums(self) -> bool:
+        """True if the row sums that an offset multiplies are read with every vector, rather than known."""
+        return False
+
 
 @cache
 def _significance(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -253,11 +258,18 @@ class BitSerial(Drive):
 class Affine(Drive):
     """Unsigned bits of each vector between its own minimum and maximum: x ≈ min + u (max - min)/(2^bits - 1).
 
-    The offset min · Σ_i W_ij is put back digitally from the row sums. Nothing clips (ESGNN, 4 bits).
+    The offset min · Σ_i W_ij is put back digitally. ``sums`` says from where: row sums that are ``known`` exactly
+    (published simulations), or those that are ``read`` with each vector in one more phase with every row driven, with
+    the noise and the conversion of any read. Nothing clips (ESGNN, 4 bits).
     """
 
     kind: Literal["affine"] = "affine"
     bits: int = Field(default=4, ge=1, le=16)
+    sums: Literal["known", "read"] = "known"
+
+    @property
+    def reads_sums(self) -> bool:
+        return self.sums == "read"
 
     @property
     def digits(self) -> tuple[float, ...]:

@@ -5,7 +5,8 @@ from ohmloom.devices.conduction import Conduction, HyperbolicSine, Ohmic
 from ohmloom.devices.contract import check_device
 from ohmloom.devices.device import Device, conductance, form, program, sample_reads, switch
 from ohmloom.devices.faults import Faults, NoFaults, RandomFaults
-from ohmloom.devices.forming import Breakdown, Forming
+from ohmloom.devices.forming import Breakdown, Forming, Measured
+from ohmloom.devices.measured import arrays, read_array
 from ohmloom.devices.programming import Ideal, OpenLoop, Programming
 from ohmloom.devices.pulses import PulseModel
 from ohmloom.devices.read_noise import AdditiveNoise, FlickerNoise, Quiet, ReadNoise, RelativeNoise, SumOfNoises
@@ -26,6 +27,7 @@ __all__ = [
     "Forming",
     "HyperbolicSine",
     "Ideal",
+    "Measured",
     "NoFaults",
     "Ohmic",
     "OpenLoop",
@@ -43,12 +45,14 @@ __all__ = [
     "SumOfNoises",
     "WriteVerify",
     "Written",
+    "arrays",
     "check_device",
     "conductance",
     "form",
     "numbers",
     "program",
     "programming_report",
+    "read_array",
     "sample_reads",
     "switch",
     "unsourced",

@@ -90,25 +90,29 @@ def form(
     voltage: float | None = None,
     one_of_pair: bool = False,
     wanted: Tensor | None = None,
+    extrapolate: bool = False,
+    dtype: torch.dtype = torch.float32,
 ) -> Cells:
-    """Make random cells by dielectric breakdown; float32.
+    """Make random cells by dielectric breakdown, float32 or float64.
 
     Each cell sees ``voltage`` (by default the one of ``device.forming``) and forms if its breakdown voltage is not
     higher. With ``one_of_pair`` the axis before rows and columns, (..., 2, rows, columns), is a pair in series: the
     cell with the lower breakdown voltage forms and takes the voltage away from the other, which stays unformed.
 
-    Raises ConfigurationError if the device cannot be formed and ShapeError if there is no pair axis.
+    Raises ConfigurationError if the device cannot be formed, or not at this voltage (beyond those at which breakdown
+    was measured only with ``extrapolate``); ShapeError if there is no pair axis.
     """
     forming = _forming_of(device)
+    applied = forming.applied(voltage, extrapolate=extrapolate)
     shape = tuple(shape)
     if one_of_pair and (len(shape) < 3 or shape[-3] != 2):
         raise ShapeError(message("shape", "must be (..., 2, rows, columns) with one_of_pair", shape, "Add the pair."))
     wanted = _check_wanted(wanted, shape, generator)
     breakdown = forming.breakdown(shape, generator)
-    formed = breakdown <= (forming.voltage if voltage is None else voltage)
+    formed = breakdown <= applied
     if one_of_pair:
         formed &= breakdown < breakdown.flip(-3)
-    on = torch.where(wanted, forming.on_state(shape, generator), 0.0)
+    on = torch.where(wanted, forming.on_state(shape, generator).to(dtype), 0.0)
     faults, latent = _fresh(device, shape, on.dtype, generator, wanted)
     faults = torch.where(wanted & ~formed, int(Fault.UNFORMED), faults).to(torch.int8)
     written = torch.where(wanted, device.with_faults(on, faults), 0.0)
@@ -123,7 +127,7 @@ def switch(device: Device, cells: Cells, keep: Tensor, generator: torch.Generato
     """
     forming = _forming_of(device)
     keep = keep.to(torch.bool).expand_as(cells.written)
-    is_on = cells.written > (cells.on + forming.off_level) / 2
+    is_on = cells.written > (cells.on + forming.off) / 2
     flips = (is_on != keep) & (cells.faults == Fault.NONE) & (cells.on > 0)
     level = torch.where(keep, forming.set_again(cells.on, generator), forming.reset(cells.on, generator))
     latent = torch.randn(cells.latent.shape, generator=generator, dtype=cells.latent.dtype, device=generator.device)
