@@ -81,3 +81,8 @@ register(
     "neurram-energy", "NeuRRAM: energy and speed at each precision", "ohmloom.systems.neurram.energy:NeurramEnergy"
 )
 register("wires", "Wires: what IR drop costs, and programming through it", "ohmloom.systems.wires.wires:WiresSystem")
+register(
+    "edge-pruning-fashion",
+    "Edge pruning of random resistors: images of clothes",
+    "ohmloom.systems.edge_pruning.fashion:EdgePruningFashion",
+)
