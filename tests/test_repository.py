@@ -108,7 +108,7 @@ def test_wheel_carries_the_licences_and_the_command(wheel: zipfile.ZipFile) -> N
     shipped = list((ROOT / "src" / "ohmloom").rglob("LICENCE.txt"))
     assert sum(name.endswith("LICENCE.txt") for name in licences) == len(shipped) >= 3
     metadata = wheel.read(f"{info}/METADATA").decode()
-    assert "License-Expression: Apache-2.0 AND CC-BY-SA-3.0 AND MIT" in metadata
+    assert "License-Expression: Apache-2.0 AND CC-BY-SA-3.0 AND CC-BY-SA-4.0 AND MIT" in metadata
     assert "ohmloom = ohmloom.cli:main" in wheel.read(f"{info}/entry_points.txt").decode()
 
 

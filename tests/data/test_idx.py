@@ -12,17 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from ohmloom.data import DataFile, idx
+from ohmloom.data import IdxFile, idx
 from ohmloom.errors import DataError
 
 IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
 
 
-def describe(array: np.ndarray) -> DataFile:
-    return DataFile(file="x.gz", shape=array.shape, md5=hashlib.md5(idx.encode(array)).hexdigest())
+def describe(array: np.ndarray) -> IdxFile:
+    return IdxFile(file="x.gz", shape=array.shape, md5=hashlib.md5(idx.encode(array)).hexdigest())
 
 
-def read(path: Path, file: DataFile) -> np.ndarray:
+def read(path: Path, file: IdxFile) -> np.ndarray:
     return idx.read(path, file, label=str(path), remedy="Mend it.")
 
 

@@ -44,7 +44,7 @@ class Tiny:
         }
         head = {"name": "tiny", "licence": "none", "attribution": "nobody", "citation": "none", "classes": ["a", "b"]}
         path = self.folder / "tiny.toml"
-        path.write_text(tomli_w.dumps(head | {"mirrors": self.mirrors, "full": full}))
+        path.write_text(tomli_w.dumps(head | {"mirrors": self.mirrors, "full": {"kind": "idx"} | full}))
         return str(path)
 
     def write(self, folder: Path) -> Path:

@@ -133,11 +133,14 @@ def _data(target: str, subset: str, samples: int) -> Classified:
             raise ConfigurationError(message("--data", rule, type(parts).__name__, "Return three tensors."))
         calibration, inputs, labels = parts
         return Classified(calibration, inputs[:samples], labels[:samples])
-    from ohmloom.data import load
+    from ohmloom.data import Images, load
 
     if subset not in ("full", "embedded"):
         raise ConfigurationError(message("--subset", "must be full or embedded", repr(subset), "Choose one."))
     images = load(target, subset=subset)  # type: ignore[arg-type]
+    if not isinstance(images, Images):
+        rule = "must be a set of images, or package.module:callable"
+        raise ConfigurationError(message("--data", rule, f"{target!r} ({type(images).__name__})", "Give a callable."))
     training, test = images.tensors("training"), images.tensors("test")
     return Classified(training.images[:500], test.images[:samples], test.labels[:samples])
 

@@ -5,50 +5,71 @@
 ('embedded', (10000, 28, 28))
 >>> images.tensors("test").images.shape
 torch.Size([2000, 1, 28, 28])
+>>> load("cora", subset="embedded").features.shape
+(2708, 1433)
 
 A data set is read from ``$OHMLOOM_DATA/<name>/``, then from the user's cache, then from its official source.
 """
 
-from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Literal, overload
 
-from ohmloom.data import idx
-from ohmloom.data.catalogue import DataFile, DataSet, Files, describe, names
+from ohmloom.data.catalogue import DataSet, describe, names
 from ohmloom.data.fetch import fetch
-from ohmloom.data.images import Images, Labelled, Origin
-from ohmloom.data.places import Place, folders, lacking, places
+from ohmloom.data.formats import DataFile, Format, Loaded, Origin, PlainFile, Provenance
+from ohmloom.data.graphs import Fold, FoldSets, Graphs
+from ohmloom.data.idx import IdxFile, IdxImages
+from ohmloom.data.images import Images, Labelled
+from ohmloom.data.places import Place, folders, inside, places
+from ohmloom.data.planetoid import CitationGraph, Planetoid
+from ohmloom.data.recordings import Recordings, Split
+from ohmloom.data.resistors import ResistorArrays, ResistorFiles
+from ohmloom.data.tudataset import TUDataset
+from ohmloom.data.wav import WavArchive, WavRecordings
 from ohmloom.errors import DataError, message, unknown
 
-__all__ = ["DataFile", "DataSet", "Files", "Images", "Labelled", "Origin", "Place", "Subset"]
+__all__ = ["CitationGraph", "DataFile", "DataSet", "Fold", "FoldSets", "Format", "Graphs", "IdxFile", "IdxImages"]
+__all__ += ["Images", "Labelled", "Loaded", "Origin", "Place", "PlainFile", "Planetoid", "Provenance"]
+__all__ += ["Recordings", "ResistorArrays", "ResistorFiles", "Split", "Subset", "TUDataset", "WavArchive"]
+__all__ += ["WavRecordings"]
 __all__ += ["describe", "get", "load", "names", "where"]
-
 
 Subset = Literal["full", "embedded"]
 
 
-def load(name: str, *, subset: Subset = "full") -> Images:
-    """The images of a data set; every file is verified by its checksum.
+@overload
+def load(name: Literal["mnist", "fashion-mnist"], *, subset: Subset = "full") -> Images: ...
+@overload
+def load(name: Literal["mutag", "collab"], *, subset: Subset = "full") -> Graphs: ...
+@overload
+def load(name: Literal["cora"], *, subset: Subset = "full") -> CitationGraph: ...
+@overload
+def load(name: Literal["esgnn"], *, subset: Subset = "full") -> ResistorArrays: ...
+@overload
+def load(name: Literal["fsdd"], *, subset: Subset = "full") -> Recordings: ...
+@overload
+def load(name: str, *, subset: Subset = "full") -> Loaded: ...
+def load(name: str, *, subset: Subset = "full") -> Loaded:
+    """A data set, in the class that fits its format; every file with a known checksum is verified by it.
 
     ``subset="full"`` reads the official files and downloads those that are in no folder; ``"embedded"`` reads the
-    subset inside the package. ``name`` may also be the path of a TOML file that describes a data set of the same form.
+    subset inside the package. ``name`` may also be the path of a TOML file that describes a data set of one of the
+    known formats.
 
     Raises DataError for a file that is missing, broken or cannot be fetched, and UnknownNameError for another name.
     """
     dataset = describe(name)
     if subset == "full":
         folder = get(name)
-        remedy = f"Delete this file, then run `ohmloom data get {dataset.name}`."
-        arrays = [idx.read(folder / f.file, f, label=str(folder / f.file), remedy=remedy) for f in dataset.full.all]
-        return Images(dataset.name, *arrays, origin="real", source=str(folder), licence=dataset.licence)
+        source = "embedded in ohmloom" if folder == _package(dataset) else str(folder)
+        about = Provenance(dataset.name, "real", source, dataset.licence)
+        return dataset.full.read(folder, about, remedy=dataset.remedy)
     if subset != "embedded":
         raise unknown("subset", str(subset), ("full", "embedded"))
-    if dataset.embedded is None:
+    if dataset.inside is None:
         raise DataError(message(dataset.name, "has no embedded subset", "subset='embedded'", "Use the full data set."))
-    inside = files("ohmloom.data") / "embedded" / dataset.name
-    remedy = "Install ohmloom again."
-    arrays = [idx.read(inside / f.file, f, label=f"embedded {f.file}", remedy=remedy) for f in dataset.embedded.all]
-    return Images(dataset.name, *arrays, origin="embedded", source="embedded in ohmloom", licence=dataset.licence)
+    about = Provenance(dataset.name, "embedded", "embedded in ohmloom", dataset.licence)
+    return dataset.inside.read(inside(dataset), about, remedy="Install ohmloom again.")
 
 
 def get(name: str) -> Path:
@@ -57,10 +78,15 @@ def get(name: str) -> Path:
     Downloads go to the user's cache; each is verified before it gets its name. Raises DataError if that fails.
     """
     dataset = describe(name)
-    complete = (folder for folder in folders(dataset) if not lacking(dataset, folder))
+    whole = [_package(dataset)] if dataset.embedded_whole else []
+    complete = (folder for folder in [*folders(dataset), *whole] if not dataset.full.lacking(folder))
     return next(complete, None) or fetch(dataset)
 
 
 def where(name: str) -> list[Place]:
     """All places in which a data set is looked for, in order, as (place, state). Nothing is downloaded."""
     return places(describe(name))
+
+
+def _package(dataset: DataSet) -> Path:
+    return Path(str(inside(dataset)))

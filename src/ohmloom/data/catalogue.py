@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, model_validator
 
-from ohmloom.descriptions import Description, Preset
-
-
-class DataFile(Description):
-    """One gzip-compressed idx file of unsigned bytes.
-
-    The checksum is that of the *uncompressed* bytes: copies of a data set that were compressed anew are as good.
-    """
-
-    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.gz$")]  # a bare name: it is joined to folders
-    shape: tuple[PositiveInt, ...]
-    md5: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
-
-
-class Files(Description):
-    """The four files of a labelled set of images in the idx format of MNIST."""
-
-    training_images: DataFile  # (n, rows, columns)
-    training_labels: DataFile  # (n,)
-    test_images: DataFile
-    test_labels: DataFile
-
-    @property
-    def all(self) -> tuple[DataFile, ...]:
-        """The four files."""
-        return self.training_images, self.training_labels, self.test_images, self.test_labels
+from ohmloom.data.formats import DataFile, Format
+from ohmloom.descriptions import Choice, Preset
+from ohmloom.errors import message
 
 
 class DataSet(Preset):
-    """A labelled set of images: who made it, under which licence, where its files are and how to know them.
+    """A data set: who made it, under which licence, where its files are and how to know them.
 
-    ``mirrors`` are addresses that end in ``/``, tried in order; ``embedded`` is the subset inside the package, if any.
+    ``mirrors`` are addresses that end in ``/``, tried in order; ``how`` says how to come by files that cannot be
+    fetched. ``embedded`` is the subset inside the package, if any; with ``embedded_whole`` the package holds all
+    files of ``full``, unchanged.
     """
 
     folder: ClassVar[str] = "ohmloom.data.sets"
@@ -47,25 +26,53 @@ class DataSet(Preset):
     licence: str
     attribution: str
     citation: str
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
     mirrors: tuple[Annotated[str, Field(pattern="^https?://.*/$")], ...] = ()
-    full: Files
-    embedded: Files | None = None
+    how: str = ""
+    full: Choice[Format]
+    embedded: Choice[Format] | None = None
+    embedded_whole: bool = False
+
+    @model_validator(mode="after")
+    def _fetched_files_are_known(self) -> Self:
+        unknown = [file.file for file in self.full.files if self.addresses(file) and not file.known]
+        if unknown:
+            rule = "must have a checksum, for it can be fetched"
+            raise ValueError(message("full", rule, f"none for {unknown[0]}", "Give one, or no address."))
+        if self.embedded is not None and self.embedded_whole:
+            raise ValueError(
+                message("embedded", "must be absent where the package holds all files", "both", "Drop one.")
+            )
+        return self
+
+    @property
+    def inside(self) -> Format | None:
+        """What the package holds of the data set: a subset, all of it, or nothing."""
+        return self.full if self.embedded_whole else self.embedded
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many images each part holds."""
-        parts = {"training": self.full.training_images, "test": self.full.test_images}
-        if self.embedded is not None:
-            parts |= {"embedded training": self.embedded.training_images, "embedded test": self.embedded.test_images}
-        return {part: file.shape[0] for part, file in parts.items()}
+        """How many items each part holds."""
+        embedded = {} if self.inside is None else self.inside.counts
+        return self.full.counts | {f"embedded {part}": count for part, count in embedded.items()}
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a broken file."""
+        if self.how and not all(self.addresses(file) for file in self.full.files):
+            return f"Put the official file in its place. {self.how}"
+        return f"Delete this file, then run `ohmloom data get {self.name}`."
+
+    def addresses(self, file: DataFile) -> tuple[str, ...]:
+        """Where a file is fetched from, in the order in which to try."""
+        return tuple(mirror + file.file for mirror in self.mirrors) if file.address is None else (file.address,)
 
 
 def names() -> list[str]:
     """The data sets that ohmloom knows.
 
     >>> names()
-    ['fashion-mnist', 'mnist']
+    ['collab', 'cora', 'esgnn', 'fashion-mnist', 'fsdd', 'mnist', 'mutag']
     """
     return DataSet.names()
 

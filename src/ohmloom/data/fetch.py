@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from ohmloom.data import idx
-from ohmloom.data.catalogue import DataFile, DataSet
-from ohmloom.data.places import VARIABLE, cache, lacking, local
+from ohmloom.data.catalogue import DataSet
+from ohmloom.data.formats import DataFile
+from ohmloom.data.places import VARIABLE, cache, local
 from ohmloom.errors import DataError, message
 
 TIMEOUT = 30  # s, without a byte
@@ -23,12 +23,16 @@ def fetch(dataset: DataSet) -> Path:
     Raises DataError, saying which file is missing, all places looked at, where to put it and the command that gets it.
     """
     folder = cache(dataset)
-    wanted = lacking(dataset, folder)
+    wanted = dataset.full.lacking(folder)
+    by_hand = next((f for f in dataset.full.files if f.file in wanted and not dataset.addresses(f)), None)
+    if by_hand is not None:
+        raise DataError(_not_here(dataset, by_hand, []))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _progress() as progress, TemporaryDirectory(dir=folder, prefix=".download-") as temporary:
-            for file in (f for f in dataset.full.all if f.file in wanted):
+            for file in (f for f in dataset.full.files if f.file in wanted):
                 _fetch_file(dataset, file, Path(temporary), progress)
+                (folder / file.file).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(Path(temporary) / file.file, folder / file.file)
     except DataError:
         raise
@@ -43,17 +47,18 @@ def _fetch_file(dataset: DataSet, file: DataFile, folder: Path, progress: Progre
     import pooch  # pyright: ignore[reportMissingTypeStubs]
 
     failures: list[str] = []
-    for mirror in dataset.mirrors:
+    for address in dataset.addresses(file):
         bar = _Bar(progress, progress.add_task(file.file, total=None))
         # pooch takes any bar, whatever its annotation says; a server that unpacks on the way would spoil the file.
         as_they_are = {"Accept-Encoding": "identity"}
         download = pooch.HTTPDownloader(bar, timeout=TIMEOUT, headers=as_they_are)  # pyright: ignore[reportArgumentType]
         try:
-            download(mirror + file.file, str(folder / file.file), None)
-            idx.read(folder / file.file, file, label=mirror + file.file, remedy="The download was thrown away.")
+            (folder / file.file).parent.mkdir(parents=True, exist_ok=True)
+            download(address, str(folder / file.file), None)
+            file.verify(folder / file.file, label=address, remedy="The download was thrown away.")
             return
         except OSError as error:  # requests' errors and DataError are OSErrors
-            failures.append(str(error) if isinstance(error, DataError) else f"{mirror}: {_reason(error)}")
+            failures.append(str(error) if isinstance(error, DataError) else f"{address}: {_reason(error)}")
     raise DataError(_not_here(dataset, file, failures))
 
 
@@ -61,9 +66,9 @@ def _not_here(dataset: DataSet, file: DataFile, failures: list[str]) -> str:
     looked = "; ".join(f"{place} ({state})" for place, state in local(dataset))
     rule = f"{file.file} must be in one of the places looked at: {looked}"
     put = f"Put the official file into ${VARIABLE}/{dataset.name} or {cache(dataset)}"
-    otherwise = f", or run `ohmloom data get {dataset.name}` with a network"
+    otherwise = f", or run `ohmloom data get {dataset.name}` with a network" if dataset.addresses(file) else ""
     embedded = ", or use the embedded subset" if dataset.embedded is not None else ""
-    remedy = f"{put}{otherwise}{embedded}."
+    remedy = f"{put}{otherwise}{embedded}. {dataset.how}".rstrip()
     return message(dataset.name, rule, "; ".join(failures) or "no official source to ask", remedy)
 
 

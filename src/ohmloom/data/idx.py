@@ -11,18 +11,58 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Iterable
-from importlib.resources.abc import Traversable
 from math import prod
-from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from pydantic import Field, PositiveInt
 
-from ohmloom.data.catalogue import DataFile
+from ohmloom.data.formats import DataFile, Format, Location, Provenance
+from ohmloom.data.images import Bytes, Images
 from ohmloom.errors import DataError, message
 
-Bytes = NDArray[np.uint8]
 _UNSIGNED_BYTE = 8
+
+
+class IdxFile(DataFile):
+    """One gzip-compressed idx file of unsigned bytes.
+
+    The checksum is that of the *uncompressed* bytes: copies of a data set that were compressed anew are as good.
+    """
+
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.gz$")]  # a bare name: it is joined to folders
+    shape: tuple[PositiveInt, ...]
+    md5: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+
+    @property
+    def known(self) -> bool:
+        return True
+
+    def verify(self, path: Location, *, label: str, remedy: str) -> None:
+        read(path, self, label=label, remedy=remedy)
+
+
+class IdxImages(Format):
+    """The four files of a labelled set of images in the idx format of MNIST."""
+
+    kind: Literal["idx"] = "idx"
+    training_images: IdxFile  # (n, rows, columns)
+    training_labels: IdxFile  # (n,)
+    test_images: IdxFile
+    test_labels: IdxFile
+
+    @property
+    def files(self) -> tuple[IdxFile, ...]:
+        return self.training_images, self.training_labels, self.test_images, self.test_labels
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {"training": self.training_images.shape[0], "test": self.test_images.shape[0]}
+
+    def read(self, folder: Location, about: Provenance, *, remedy: str) -> Images:
+        paths = ((file, folder.joinpath(file.file)) for file in self.files)
+        arrays = [read(path, file, label=str(path), remedy=remedy) for file, path in paths]
+        return Images(about.name, *arrays, origin=about.origin, source=about.source, licence=about.licence)
 
 
 def encode(array: Bytes) -> bytes:
@@ -30,7 +70,7 @@ def encode(array: Bytes) -> bytes:
     return struct.pack(f">HBB{array.ndim}I", 0, _UNSIGNED_BYTE, array.ndim, *array.shape) + array.tobytes()
 
 
-def read(path: Path | Traversable, file: DataFile, *, label: str, remedy: str) -> Bytes:
+def read(path: Location, file: IdxFile, *, label: str, remedy: str) -> Bytes:
     """The array in a gzip-compressed idx file, read-only, shape ``file.shape``.
 
     ``label`` says in messages which file this is, and ``remedy`` what to do about a bad one. Raises DataError if the
@@ -49,7 +89,7 @@ def read(path: Path | Traversable, file: DataFile, *, label: str, remedy: str) -
     return np.frombuffer(content, np.uint8, offset=len(header)).reshape(file.shape)
 
 
-def _check(content: bytes, file: DataFile, length: int, label: str, remedy: str) -> None:
+def _check(content: bytes, file: IdxFile, length: int, label: str, remedy: str) -> None:
     """Raise DataError at the first rule that an uncompressed file breaks, the most telling first."""
     magic = bytes((0, 0, _UNSIGNED_BYTE, len(file.shape)))
     if content[:4] != magic:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ohmloom.data.idx import Bytes
+from ohmloom.data.formats import Origin
 from ohmloom.errors import ConfigurationError, ShapeError, message, unknown
 
 if TYPE_CHECKING:  # torch is slow to import, and `ohmloom list data` does without
     import torch
     from torch import Tensor
 
-Origin = Literal["real", "embedded", "synthetic stand-in"]
+Bytes = NDArray[np.uint8]
 
 
 class Labelled(NamedTuple):

@@ -6,12 +6,15 @@ A folder counts when it holds all files of the data set; `$OHMLOOM_DATA` is neve
 from __future__ import annotations
 
 import os
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import NamedTuple
 
 from ohmloom.data.catalogue import DataSet
 
 VARIABLE = "OHMLOOM_DATA"
+_PACKAGE = "embedded in ohmloom"
 
 
 class Place(NamedTuple):
@@ -21,11 +24,16 @@ class Place(NamedTuple):
     state: str
 
 
-def cache(dataset: DataSet) -> Path:
-    """The folder of a data set in the user's cache, where downloads go. It need not exist."""
+def cache_root() -> Path:
+    """The user's cache. It need not exist."""
     import pooch  # pyright: ignore[reportMissingTypeStubs] (imported here: it brings in requests)
 
-    return Path(pooch.os_cache("ohmloom")) / dataset.name
+    return Path(pooch.os_cache("ohmloom"))
+
+
+def cache(dataset: DataSet) -> Path:
+    """The folder of a data set in the user's cache, where downloads go. It need not exist."""
+    return cache_root() / dataset.name
 
 
 def folders(dataset: DataSet) -> list[Path]:
@@ -34,9 +42,9 @@ def folders(dataset: DataSet) -> list[Path]:
     return [*([Path(own).expanduser() / dataset.name] if own else []), cache(dataset)]
 
 
-def lacking(dataset: DataSet, folder: Path) -> list[str]:
-    """The names of those files of the full data set that a folder does not hold."""
-    return [file.file for file in dataset.full.all if not (folder / file.file).is_file()]
+def inside(dataset: DataSet) -> Traversable:
+    """The folder inside the package. It need not exist."""
+    return files("ohmloom.data") / "embedded" / dataset.name
 
 
 def local(dataset: DataSet) -> list[Place]:
@@ -48,16 +56,24 @@ def local(dataset: DataSet) -> list[Place]:
 
 def places(dataset: DataSet) -> list[Place]:
     """All places of a data set, in the order in which they are looked at, and what is there."""
-    sources = [Place(mirror, "official source, asked if no folder is complete") for mirror in dataset.mirrors]
-    if dataset.embedded is None:
-        return local(dataset) + sources
-    training, test = dataset.counts["embedded training"], dataset.counts["embedded test"]
-    state = f"{training} training and {test} test images, used only when asked for"
-    return [*local(dataset), *sources, Place("embedded in ohmloom", state)]
+    asked = "official source, asked if no folder is complete"
+    addresses = [*dataset.mirrors, *(file.address for file in dataset.full.files if file.address)]
+    sources = [Place(address, asked) for address in addresses]
+    by_hand = [Place("by hand", dataset.how)] if dataset.how else []
+    if dataset.inside is None:
+        return local(dataset) + sources + by_hand
+    if dataset.embedded_whole:
+        return [*local(dataset), Place(_PACKAGE, "complete"), *sources, *by_hand]
+    held = " and ".join(f"{count} {part}" for part, count in dataset.inside.counts.items())
+    return [*local(dataset), *sources, *by_hand, Place(_PACKAGE, f"{held}, used only when asked for")]
 
 
 def _state(dataset: DataSet, folder: Path) -> str:
-    missing = lacking(dataset, folder)
-    if len(missing) == len(dataset.full.all):
-        return "absent"
-    return f"lacks {', '.join(missing)}" if missing else "complete"
+    missing = dataset.full.lacking(folder)
+    if not missing:
+        return "complete"
+    return "absent" if len(missing) == len(dataset.full.files) else f"lacks {_some(missing)}"
+
+
+def _some(missing: list[str]) -> str:
+    return ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
