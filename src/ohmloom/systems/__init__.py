@@ -86,3 +86,8 @@ register(
     "Edge pruning of random resistors: images of clothes",
     "ohmloom.systems.edge_pruning.fashion:EdgePruningFashion",
 )
+register(
+    "edge-pruning-spoken",
+    "Edge pruning of random resistors: spoken digits",
+    "ohmloom.systems.edge_pruning.spoken:EdgePruningSpoken",
+)

@@ -72,9 +72,10 @@ class WeighedRNN(nn.Module):
         if layer.num_layers != 1 or layer.bidirectional:
             given = f"{layer.num_layers} layers{', bidirectional' * layer.bidirectional}"
             raise ConfigurationError(message(name, "must be one layer in one direction", given, "Build single layers."))
-        self.input = make(f"{name}.input", layer.weight_ih_l0)
-        self.hidden = make(f"{name}.hidden", layer.weight_hh_l0)
-        biases = (layer.bias_ih_l0.detach() + layer.bias_hh_l0.detach()) if layer.bias else None
+        own = dict(layer.named_parameters())
+        self.input = make(f"{name}.input", own["weight_ih_l0"])
+        self.hidden = make(f"{name}.hidden", own["weight_hh_l0"])
+        biases = (own["bias_ih_l0"] + own["bias_hh_l0"]).detach() if layer.bias else None
         self.bias = None if biases is None else nn.Parameter(biases)
         self.bits, self.batch_first, self.size = bits, layer.batch_first, layer.hidden_size
         self.bend = torch.relu if layer.nonlinearity == "relu" else torch.tanh

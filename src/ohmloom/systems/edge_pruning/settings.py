@@ -11,6 +11,7 @@ from ohmloom.data import Subset
 from ohmloom.descriptions import Description
 
 Split = Literal["random", "speaker"]
+Kind = Literal["edges", "held", "formed", "shuffled", "weights", "retrained"]
 
 
 class Recipe(Description):
@@ -33,11 +34,19 @@ class Recipe(Description):
     limit_steps: int = 15
 
 
+SPOKEN = Recipe(batch=30, limits=(0.009, 0.007), limit_steps=10)  # of the authors' software run
+SPOKEN_HARDWARE = SPOKEN.replace(momentum=0.0, decay=0.0, cosine=False)  # of their hardware run
+
+
 class EdgeSettings(Description):
     """Sizes of a run."""
 
     subset: Subset = "full"
     split: Split = "random"  # of recordings; images have their own
+    speaker: str = "theo"  # who is held out where the split is by speaker
+    features: Literal["mfcc", "log-mel"] = "log-mel"  # of recordings; better on validation clips
+    speakers: tuple[str, ...] = ()  # each held out in turn, beside the split above
+    speaker_epochs: int = 30
     training_samples: int = Field(default=55_000, ge=100)
     validation_samples: int = Field(default=5_000, ge=50)
     epochs: int = Field(default=10, ge=1)
@@ -56,17 +65,27 @@ class Wanted(NamedTuple):
     """One network of a run: what is trained, from which seed, with which programming error in each forward."""
 
     seed: int
-    kind: Literal["edges", "held", "formed", "shuffled", "weights", "retrained"]
+    kind: Kind
     error: float = 0.0
+    speaker: str = ""  # held out
 
     @property
     def file(self) -> str:
         """Its name in the run's folder."""
-        return f"seed-{self.seed}-{self.kind}-{self.error:g}.safetensors"
+        without = f"-without-{self.speaker}" * bool(self.speaker)
+        return f"seed-{self.seed}-{self.kind}-{self.error:g}{without}.safetensors"
+
+    def settings(self, settings: EdgeSettings) -> EdgeSettings:
+        """The settings that this network is trained with."""
+        if not self.speaker:
+            return settings
+        return settings.replace(split="speaker", speaker=self.speaker, epochs=settings.speaker_epochs)
 
 
 def wanted(settings: EdgeSettings, seeds: Sequence[int]) -> list[Wanted]:
     """All networks of a run but those that need another one; long trainings first."""
-    main = [Wanted(seed, kind) for kind in ("edges", "weights", "held", "formed") for seed in seeds]
+    kinds: tuple[Kind, ...] = ("edges", "weights", "held", "formed")
+    main = [Wanted(seed, kind) for kind in kinds for seed in seeds]
     noisy = [Wanted(seed, "weights", error) for error in settings.trained_errors for seed in seeds]
-    return [*main, *noisy, Wanted(seeds[0], "shuffled")]
+    apart = [Wanted(seeds[0], kind, speaker=name) for name in settings.speakers for kind in kinds[:2]]
+    return [*main, *noisy, *apart, Wanted(seeds[0], "shuffled")]

@@ -20,7 +20,7 @@ from ohmloom.systems.edge_pruning import evaluation
 from ohmloom.systems.edge_pruning.pictures import plot_errors, plot_masks, plot_pulses, plot_reads
 from ohmloom.systems.edge_pruning.programming import pulses_of_edges, pulses_of_weights
 from ohmloom.systems.edge_pruning.publication import SCRIPTS
-from ohmloom.systems.edge_pruning.settings import EdgeSettings, Wanted, wanted
+from ohmloom.systems.edge_pruning.settings import EdgeSettings, Kind, Wanted, wanted
 from ohmloom.systems.edge_pruning.tasks import TASKS, Parts, Task, first
 from ohmloom.systems.edge_pruning.training import CHIP, accuracy, restored, train_to, untrained
 from ohmloom.systems.neurram.training import watch, workers
@@ -38,9 +38,9 @@ class Study:
         self.test = first(self.parts.test, self.settings.test_samples)
         self.few = first(self.parts.test, self.settings.few_samples)
 
-    def network(self, kind: str = "edges", seed: int | None = None, error: float = 0.0) -> nn.Module:
+    def network(self, kind: Kind = "edges", seed: int | None = None, error: float = 0.0) -> nn.Module:
         """A trained network; by default that of the first seed."""
-        one = Wanted(self.context.seed if seed is None else seed, kind, error)  # type: ignore[arg-type]
+        one = Wanted(self.context.seed if seed is None else seed, kind, error)
         return restored(one, self.task, self.settings.recipe, self.folder)
 
     def arm(self, name: str, compute: Callable[[], list[float]]) -> list[float]:
@@ -54,7 +54,7 @@ class Study:
         return sum(values) / len(values)
 
 
-def study(context: Context[EdgeSettings], task_name: str) -> None:
+def study(context: Context[EdgeSettings], task_name: str) -> Study:
     """Run all of it on one task."""
     torch.set_num_threads(1)  # networks are trained side by side instead
     study = Study(context, TASKS[task_name])
@@ -71,6 +71,7 @@ def study(context: Context[EdgeSettings], task_name: str) -> None:
     _cost(study, study.few)
     plot_masks(study.findings, study.network(), settings.recipe.kept)
     _statements(context)
+    return study
 
 
 def _train(context: Context[EdgeSettings], folder: Path, task_name: str) -> None:
@@ -90,7 +91,12 @@ def _train(context: Context[EdgeSettings], folder: Path, task_name: str) -> None
 
 def _accuracies(study: Study) -> dict[str, list[float]]:
     """Test accuracies of the main arms in software, one per seed."""
-    kinds = {named.EDGES: "edges", named.WEIGHTS: "weights", named.HELD: "held", named.FORMED: "formed"}
+    kinds: dict[str, Kind] = {
+        named.EDGES: "edges",
+        named.WEIGHTS: "weights",
+        named.HELD: "held",
+        named.FORMED: "formed",
+    }
     found: dict[str, list[float]] = {}
     for name, kind in study.context.progress.track(kinds.items(), "accuracy", total=len(kinds)):
         found[name] = study.arm(
@@ -171,7 +177,7 @@ def _reads(study: Study) -> None:
     """Accuracy against relative read noise, edges and weights alike."""
     settings = study.settings
     noisy = max(settings.trained_errors, default=0.0)
-    arms = {"edge pruning": ("edges", 0.0), "trained weights": ("weights", 0.0)}
+    arms: dict[str, tuple[Kind, float]] = {"edge pruning": ("edges", 0.0), "trained weights": ("weights", 0.0)}
     if noisy:
         arms[f"weights trained with {100 * noisy:g} % error"] = ("weights", noisy)
     found: dict[str, list[list[float]]] = {label: [] for label in arms}

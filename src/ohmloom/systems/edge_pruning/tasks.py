@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from ohmloom.data import Labelled, Origin, load
-from ohmloom.systems.edge_pruning.networks import Fashion
+from ohmloom.data.audio import feature_maps
+from ohmloom.random import Streams
+from ohmloom.systems.edge_pruning.networks import Fashion, Spoken
 from ohmloom.systems.edge_pruning.settings import EdgeSettings
 
 MEAN, DEVIATION = 0.1307, 0.3081  # MNIST's, which the scripts apply to Fashion-MNIST
@@ -51,8 +54,26 @@ def _fashion(settings: EdgeSettings) -> Parts:
     )  # fmt: skip
 
 
+def _spoken(settings: EdgeSettings) -> Parts:
+    """Maps of 23 x 20 of recordings: 30 % of them for testing, or all of one speaker, whom training never heard."""
+    recordings = load("fsdd", subset=settings.subset)
+    share, speaker = settings.split, settings.speaker
+    split = recordings.random_split(0.3) if share == "random" else recordings.speaker_split(speaker)
+    maps = torch.from_numpy(feature_maps(recordings.clips, recordings.rate, kind=settings.features)).float()
+    data = Labelled(maps.unsqueeze(1), torch.from_numpy(recordings.digits.astype(int)))
+    order = torch.randperm(len(split.training), generator=Streams(0).child("data", "fsdd").generator("validation"))
+    held, rest = order[: settings.validation_samples], order[settings.validation_samples :]
+    training = torch.from_numpy(split.training)
+    parts = (training[rest[: settings.training_samples]], training[held], torch.from_numpy(split.test))
+    learnt, validated, tested = (Labelled(data.images[part], data.labels[part]) for part in parts)
+    return Parts(learnt, validated, tested, recordings.origin)
+
+
 def _pooled(data: Labelled) -> Labelled:
     return Labelled(F.max_pool2d((data.images - MEAN) / DEVIATION, 2), data.labels)
 
 
-TASKS = {"fashion-mnist": Task("fashion-mnist", Fashion, 4, _fashion)}
+TASKS = {
+    "fashion-mnist": Task("fashion-mnist", Fashion, 4, _fashion),
+    "fsdd": Task("fsdd", Spoken, 3, _spoken),
+}

@@ -51,7 +51,7 @@ def train_to(path: str, one: Wanted, task_name: str, settings: EdgeSettings) -> 
     def tell(share: float) -> None:
         told.write_text(f"{share:.4f}", encoding="ascii")
 
-    task = TASKS[task_name]
+    task, settings = TASKS[task_name], one.settings(settings)
     parts = task.parts(settings)
     network, data, epochs = untrained(one, task, settings.recipe), parts.training, settings.epochs
     if one.kind == "shuffled":
