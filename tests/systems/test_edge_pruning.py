@@ -77,7 +77,7 @@ def test_the_limiter_is_lowered_only_at_a_new_best() -> None:
 
 def test_every_network_of_a_run_has_a_file_of_its_own() -> None:
     all_of_them = [*wanted(EdgeSettings(speakers=("theo", "lucas")), (0, 1)), Wanted(0, "retrained")]
-    assert len({one.file for one in all_of_them}) == len(all_of_them) == 20
+    assert len({one.file for one in all_of_them}) == len(all_of_them) == 22
 
 
 @given(level=st.floats(0, 100), values=st.lists(st.floats(0, 100), min_size=2, max_size=6))

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,13 +45,20 @@ def largest(magnitude: Tensor, count: int) -> Tensor:
         return torch.ones_like(magnitude, dtype=torch.bool)
     if count <= 0:
         return torch.zeros_like(magnitude, dtype=torch.bool)
-    edge = magnitude.flatten().kthvalue(size - count).values  # the largest that is left out
+    edge = _ordered(magnitude, size - count)  # the largest that is left out
     chosen = magnitude > edge
     missing = count - int(chosen.sum())
     if missing > 0:  # ties reach across the edge
         equal = (magnitude == edge).flatten().nonzero().flatten()[:missing]
         chosen.view(-1)[equal] = True
     return chosen
+
+
+def _ordered(values: Tensor, rank: int) -> float:
+    """The entry of this rank from below, 1 for the smallest; numpy's partition is many times faster on the CPU."""
+    if values.device.type == "cpu":
+        return float(np.partition(values.detach().numpy(), rank - 1, axis=None)[rank - 1])
+    return float(values.flatten().kthvalue(rank).values)
 
 
 def held_back(wanted: Tensor, mask: Tensor, magnitude: Tensor, last: Tensor, limit: float) -> Tensor:

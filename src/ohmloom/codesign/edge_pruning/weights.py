@@ -166,11 +166,13 @@ class Edges(Weights):
         cells, factors = self._again(self.choose())
         return Chosen.apply(self.scores, self.mask, self.on, self.off, cells, factors)  # type: ignore[no-any-return]
 
-    def _again(self, flipped: Tensor) -> tuple[Tensor, Tensor]:
+    def _again(self, flipped: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Flat positions of the cells that were switched in this step, and how far each landed from its state."""
         forming = self.forming.device.forming
         assert forming is not None
         cells = flipped.flatten().nonzero().flatten()
+        if not len(cells):
+            return None, None
         generator = torch.Generator().manual_seed((self.cycles + self.steps) % 2**32)
         return cells, forming.cycle(torch.ones(len(cells)), generator).to(self.on)
 

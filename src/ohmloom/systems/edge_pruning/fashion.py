@@ -22,7 +22,8 @@ class EdgePruningFashion(System[EdgeSettings]):
         "smoke": Tier(summary="Embedded images, short trainings.", budget=60, settings=EdgeSettings(
             subset="embedded", training_samples=1_500, validation_samples=500, epochs=3, control_epochs=3,
             errors=(0.0, 0.02, 0.1), trained_errors=(0.1,), read_noises=(0.0, 0.2), draws=2, dies=2, test_samples=500,
-            few_samples=300)),
+            few_samples=300,
+            limit_factors=(1.0,))),
         "standard": Tier(summary="All 60,000 images, one training seed, 5 dies.", budget=1200, settings=EdgeSettings()),
         "full": Tier(summary="Five training seeds, 65 epochs as published.", budget=100_000, seeds=5,
                      settings=EdgeSettings(epochs=65, control_epochs=10, draws=10, dies=10, few_samples=10_000,

@@ -26,6 +26,7 @@ from ohmloom.systems.edge_pruning.training import CHIP, accuracy, restored, trai
 from ohmloom.systems.neurram.training import watch, workers
 
 BASIS = "rtx-4090-fp32-peak"
+PARTS = ("flips per edge in training", "validation accuracy, %", "test accuracy, %")
 
 
 class Study:
@@ -38,9 +39,11 @@ class Study:
         self.test = first(self.parts.test, self.settings.test_samples)
         self.few = first(self.parts.test, self.settings.few_samples)
 
-    def network(self, kind: Kind = "edges", seed: int | None = None, error: float = 0.0) -> nn.Module:
+    def network(
+        self, kind: Kind = "edges", seed: int | None = None, error: float = 0.0, factor: float = 1.0
+    ) -> nn.Module:
         """A trained network; by default that of the first seed."""
-        one = Wanted(self.context.seed if seed is None else seed, kind, error)
+        one = Wanted(self.context.seed if seed is None else seed, kind, error, factor=factor)
         return restored(one, self.task, self.settings.recipe, self.folder)
 
     def arm(self, name: str, compute: Callable[[], list[float]]) -> list[float]:
@@ -63,11 +66,12 @@ def study(context: Context[EdgeSettings], task_name: str) -> Study:
     study.findings.data(study.task.data, study.parts.origin, samples)
     _train(context, study.folder, task_name)
     found = _accuracies(study)
+    factor = _limiter(study, found[named.EDGES])
     _cells(study, found[named.EDGES])
     _programming_errors(study)
     _reads(study)
     _controls(study)
-    _pulses(study)
+    _pulses(study, factor)
     _cost(study, study.few)
     plot_masks(study.findings, study.network(), settings.recipe.kept)
     _statements(context)
@@ -91,12 +95,7 @@ def _train(context: Context[EdgeSettings], folder: Path, task_name: str) -> None
 
 def _accuracies(study: Study) -> dict[str, list[float]]:
     """Test accuracies of the main arms in software, one per seed."""
-    kinds: dict[str, Kind] = {
-        named.EDGES: "edges",
-        named.WEIGHTS: "weights",
-        named.HELD: "held",
-        named.FORMED: "formed",
-    }
+    kinds: dict[str, Kind] = {named.EDGES: "edges", named.WEIGHTS: "weights", named.FORMED: "formed"}
     found: dict[str, list[float]] = {}
     for name, kind in study.context.progress.track(kinds.items(), "accuracy", total=len(kinds)):
         found[name] = study.arm(
@@ -107,24 +106,40 @@ def _accuracies(study: Study) -> dict[str, list[float]]:
     held = study.arm("accuracy/validation", lambda: [accuracy(study.network(), study.parts.validation)])
     study.figure(named.VALIDATED, held)
     study.figure(named.GAP, _less(found[named.WEIGHTS], found[named.EDGES]), "points")
-    study.figure(named.HELD_COST, _less(found[named.EDGES], found[named.HELD]), "points")
-    _limiter(study, found)
     return found
 
 
-def _limiter(study: Study, found: dict[str, list[float]]) -> None:
-    """The table of the limiter of reprogramming."""
-    seeds = study.context.seeds
-    flips = {
-        kind: study.arm(f"flips/{kind}", lambda k=kind: [flips_per_edge(study.network(k, seed)) for seed in seeds])
-        for kind in ("edges", "held")
-    }
-    study.figure(named.HELD_SHARE, [a / b for a, b in zip(flips["held"], flips["edges"], strict=True)], "")
-    low, high = sorted(study.settings.recipe.limits)
-    limits = (("none", "edges", named.EDGES), (f"{high:g}, lowered towards {low:g}", "held", named.HELD))
-    rows = [(limit, round(_mean(flips[kind]), 3), round(_mean(found[name]), 2)) for limit, kind, name in limits]
-    study.findings.table("The limiter of reprogramming", ("limit", "flips per edge in training", "test accuracy, %"),
-                         rows, "The limit is lowered at each new best accuracy on validation samples.")  # fmt: skip
+def _limiter(study: Study, plain: list[float]) -> float:
+    """The table of the limiter of reprogramming; the factor of the limits that validation samples choose."""
+    high, low = study.settings.recipe.limits
+    found = {"none": study.arm("limits/none", lambda: _held(study, "edges", 1.0))}
+    for factor in study.settings.limit_factors:
+        name = f"{factor * high:g}, lowered towards {factor * low:g}"
+        found[name] = study.arm(f"limits/{factor:g}-times", lambda f=factor: _held(study, "held", f))
+    means = {name: [_mean(values[part :: len(PARTS)]) for part in range(len(PARTS))] for name, values in found.items()}
+    study.findings.table(
+        "The limiter of reprogramming", ("limit", *PARTS),
+        [(name, *(round(value, 3) for value in row)) for name, row in means.items()],
+        "The limit is lowered at each new best accuracy on validation samples.",
+    )  # fmt: skip
+    limited = [name for name in found if name != "none"]
+    half = [name for name in limited if means[name][0] <= means["none"][0] / 2]
+    best = max(half, key=lambda name: means[name][1]) if half else min(limited, key=lambda name: means[name][0])
+    shares = [a / b for a, b in zip(found[best][:: len(PARTS)], found["none"][:: len(PARTS)], strict=True)]
+    study.figure(named.HELD_SHARE, shares, "")
+    tested = found[best][2 :: len(PARTS)]
+    study.figure(named.HELD, tested)
+    study.figure(named.HELD_COST, _less(plain, tested), "points")
+    return study.settings.limit_factors[limited.index(best)]
+
+
+def _held(study: Study, kind: Kind, factor: float) -> list[float]:
+    """Flips per edge and both accuracies of each seed, one after the other."""
+    values: list[float] = []
+    for seed in study.context.seeds:
+        network = study.network(kind, seed, factor=factor)
+        values += [flips_per_edge(network), accuracy(network, study.parts.validation), accuracy(network, study.test)]
+    return values
 
 
 def _cells(study: Study, software: list[float]) -> None:
@@ -211,12 +226,12 @@ def _controls(study: Study) -> None:
         study.figure(name, values)
 
 
-def _pulses(study: Study) -> None:
-    """Programming operations per weight."""
+def _pulses(study: Study, factor: float) -> None:
+    """Programming operations per weight; the limiter's with the limits that were chosen."""
     before = untrained(Wanted(study.context.seed, "edges"), study.task, study.settings.recipe)
 
     def compute() -> list[float]:
-        by_edges = pulses_of_edges(study.network(), study.network("held"), before)
+        by_edges = pulses_of_edges(study.network(), study.network("held", factor=factor), before)
         return [*by_edges.values(), pulses_of_weights(study.network("weights"), study.context.seed)]
 
     with study.context.progress.task("programming operations", total=None):

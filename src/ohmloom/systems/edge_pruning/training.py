@@ -80,7 +80,7 @@ def fit(
     batches = len(data.images) // recipe.batch
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * batches)
     order = torch.Generator().manual_seed(one.seed)
-    limiter = Limiter(recipe) if one.kind == "held" else None
+    limiter = Limiter(recipe, one.factor) if one.kind == "held" else None
     for epoch in range(epochs):
         network.train()
         if limiter is not None:
@@ -106,10 +106,11 @@ def fit(
 
 
 class Limiter:
-    """The limit below which a change of |score| flips nothing; lowered at each new best validation accuracy."""
+    """The limit below which a change of |score| flips nothing, ``factor`` times the recipe's; lowered at each new best
+    validation accuracy."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        first, self._last = recipe.limits
+    def __init__(self, recipe: Recipe, factor: float = 1.0) -> None:
+        first, self._last = (factor * limit for limit in recipe.limits)
         self.limit, self._step = first, (first - self._last) / recipe.limit_steps
         self._best = float("-inf")
 
