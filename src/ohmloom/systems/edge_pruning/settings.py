@@ -49,7 +49,7 @@ class EdgeSettings(Description):
     speaker_epochs: int = 30
     training_samples: int = Field(default=55_000, ge=100)
     validation_samples: int = Field(default=5_000, ge=50)
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=8, ge=1)
     control_epochs: int = 2  # with shuffled labels, and of training on after the edges moved to another die
     recipe: Recipe = Recipe()
     limit_factors: tuple[float, ...] = (1.0, 2.0)  # times the recipe's limits; each is trained
