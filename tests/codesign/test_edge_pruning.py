@@ -165,6 +165,39 @@ def test_other_edges_than_those_on_the_cells_are_stale(learned: nn.Module) -> No
         part.keep(part.mask.float())
 
 
+def test_cells_do_not_train(learned: nn.Module) -> None:
+    network = copy.deepcopy(learned)
+    switch_edges(network)
+    network.train()
+    with pytest.raises(ConfigurationError, match="must be in evaluation while its cells compute"):
+        network(task(4)[0])
+    leave_cells(network)
+    assert train(network, steps=3) > 80
+
+
+def test_a_checkpoint_brings_the_choice_back(learned: nn.Module) -> None:
+    fresh = prune_edges(Small(), CHIP, seed=0)
+    fresh.load_state_dict(learned.state_dict())
+    images, _ = task(12)
+    fresh.eval()
+    with torch.no_grad():
+        assert torch.equal(fresh(images), learned(images))
+    assert flips_per_edge(fresh) == flips_per_edge(learned) > 0
+
+
+def test_float64_computes_the_same(learned: nn.Module) -> None:
+    images, _ = task(12)
+    wide = copy.deepcopy(learned).double()
+    with torch.no_grad():
+        assert torch.allclose(wide(images.double()).float(), learned(images), atol=0.05)  # a code may differ by a step
+        switch_edges(wide)
+        assert wide(images.double()).dtype == torch.float64
+    wide.train()
+    leave_cells(wide)
+    wide(images.double()).sum().backward()
+    assert edges(wide)["head"].scores.grad.dtype == torch.float64
+
+
 def test_a_choice_moves_with_its_signs_and_fails_with_others(wide: nn.Module) -> None:
     here = accuracy(wide)
     same = [accuracy(move_edges(wide, die)) for die in (1, 2)]

@@ -78,7 +78,7 @@ def weights(network: nn.Module) -> list[Weights]:
 def switch_edges(network: nn.Module) -> dict[str, int]:
     """Switch the cells as the edges are chosen, and let the network compute with them; flips by matrix.
 
-    From now on a product is that of the cells: bits, wires, read noise, amplifier and converter.
+    From now on a product is that of the cells: bits, wires, read noise, amplifier and converter; in evaluation only.
     """
     return {name: part.switch() for name, part in edges(network).items()}
 

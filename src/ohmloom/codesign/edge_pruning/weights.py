@@ -199,8 +199,12 @@ class Edges(Weights):
     def product(self, x: Tensor) -> Tensor:
         """The product of the cells with all vectors of ``x`` (..., in) on one range of codes: (..., out).
 
-        Raises NotProgrammedError and StaleError.
+        No gradient: edges are learned on the weights that training knows. Raises NotProgrammedError, StaleError, and
+        ConfigurationError in training mode.
         """
+        if self.training:
+            rule, remedy = "must be in evaluation while its cells compute", "Call leave_cells(network) to train on."
+            raise ConfigurationError(message(self.name, rule, "training mode", remedy))
         if self.switched is None:
             remedy = "Call switch_edges(network)."
             raise NotProgrammedError(message(self.name, "must be switched first", "cells as formed", remedy))

@@ -34,8 +34,9 @@ class Recipe(Description):
     limit_steps: int = 15
 
 
-SPOKEN = Recipe(batch=30, limits=(0.009, 0.007), limit_steps=10)  # of the authors' software run
-SPOKEN_HARDWARE = SPOKEN.replace(momentum=0.0, decay=0.0, cosine=False)  # of their hardware run
+SPOKEN = Recipe(
+    batch=30, limits=(0.009, 0.007), limit_steps=10
+)  # of the authors' software run; their hardware run has neither momentum nor decay nor schedule
 
 
 class EdgeSettings(Description):

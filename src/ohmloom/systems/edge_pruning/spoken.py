@@ -26,12 +26,11 @@ class EdgePruningSpoken(System[EdgeSettings]):
         "smoke": Tier(summary="Embedded recordings, short trainings.", budget=60, settings=EdgeSettings(
             subset="embedded", training_samples=300, validation_samples=50, epochs=9, control_epochs=6, recipe=SPOKEN,
             errors=(0.0, 0.02, 0.1), trained_errors=(0.1,), read_noises=(0.0, 0.2), draws=2, dies=2, test_samples=300,
-            few_samples=100, limit_factors=(2.0,),
-            speakers=SPEAKERS[:1], speaker_epochs=4)),
+            few_samples=100, limit_factors=(2.0,), speakers=SPEAKERS[:1], speaker_epochs=4)),
         "standard": Tier(summary="All 3,000 recordings, one training seed, 5 dies.", budget=1200, settings=EdgeSettings(
-            training_samples=2_000, validation_samples=200, epochs=60, control_epochs=15, recipe=SPOKEN,
-            test_samples=900, few_samples=900, limit_factors=(1.0, 2.0, 4.0), speakers=SPEAKERS, speaker_epochs=20)),
-        "full": Tier(summary="Five training seeds.", budget=30_000, seeds=5, settings=EdgeSettings(
+            training_samples=2_000, validation_samples=200, epochs=40, control_epochs=10, recipe=SPOKEN,
+            test_samples=900, few_samples=900, limit_factors=(1.0, 2.0, 4.0), speakers=SPEAKERS, speaker_epochs=15)),
+        "full": Tier(summary="Five training seeds, 60 epochs.", budget=30_000, seeds=5, settings=EdgeSettings(
             training_samples=2_000, validation_samples=200, epochs=60, control_epochs=15, recipe=SPOKEN, draws=10,
             dies=10, test_samples=900, few_samples=900, limit_factors=(1.0, 2.0, 4.0), speakers=SPEAKERS,
             speaker_epochs=60, trained_errors=(0.02, 0.05, 0.1, 0.15))),
