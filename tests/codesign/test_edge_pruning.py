@@ -228,6 +228,9 @@ def test_signs_may_come_from_the_cell_that_forms() -> None:
     formed = (part.matrix.cells.faults == Fault.NONE).sum(2)
     assert int(formed.max()) == 1
     assert 0.3 < float((part.on > 0).float().mean()) < 0.7
+    with pytest.raises(ConfigurationError, match="signs: must be new where the cells of a die choose them"):
+        move_edges(network, 1)
+    assert not torch.equal(edges(move_edges(network, 1, signs="new"))["rnn.hidden"].on.sign(), part.on.sign())
     assert train(network) > 85
 
 
@@ -334,5 +337,9 @@ def test_what_cannot_hold_edges_is_refused() -> None:
         prune_edges(nn.Conv2d(4, 4, 3, groups=2), CHIP)
     with pytest.raises(ConfigurationError, match="must have Linear, Conv2d or RNN"):
         prune_edges(nn.Sequential(nn.ReLU()), CHIP)
+    with pytest.raises(ConfigurationError, match="must form cells"):
+        prune_edges(nn.Linear(2, 2), EXACT.replace(device=EXACT.device.replace(g_unformed=0.0)), voltage=3.14)
+    with pytest.raises(ConfigurationError, match="must lie where breakdown was measured"):
+        prune_edges(Small(), CHIP, voltage=4.0)
     with pytest.raises(UnknownNameError, match="hed"):
         prune_edges(Small(), CHIP, layers=["hed"])

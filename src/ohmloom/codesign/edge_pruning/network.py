@@ -93,10 +93,14 @@ def move_edges(network: nn.Module, die: int, *, signs: Literal["same", "new"] = 
     """A copy of ``network`` with the same chosen edges in the cells of another die, as formed.
 
     With "same" signs the software draws the ones that it drew before; "new" ones are those of another draw, as on a
-    die whose own breakdown decides. Scores come along, so that training can go on there.
+    die whose own breakdown decides. Scores come along, so that training can go on there. Raises ConfigurationError for
+    the same signs where cells choose them.
     """
     moved = copy.deepcopy(network)
     for part in edges(moved).values():
+        if signs == "same" and part.forming.signs == "formed":
+            rule = "must be new where the cells of a die choose them"
+            raise ConfigurationError(message("signs", rule, signs, 'Say "new", or draw signs by software.'))
         part.house(die, part.forming.seed if signs == "same" else part.forming.seed + 1 + die)
     return moved
 

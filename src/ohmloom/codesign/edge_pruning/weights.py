@@ -124,6 +124,9 @@ class Edges(Weights):
         """Form the cells on another die; scores and chosen edges stay. The same ``sign_seed`` draws the same signs."""
         self.die = die
         self.matrix, on, off = self.forming.form(self.shape, self.name, die, sign_seed)
+        if not bool(on.any()):
+            rule, given = "must form cells, or there are no edges to choose from", "none that formed"
+            raise ConfigurationError(message(f"{self.name}.voltage", rule, given, "Form at a higher voltage."))
         self.gain = GAIN / math.sqrt(self.shape[1] * self.kept) / float(on.abs().mean())
         self.register_buffer("on", (on * self.gain).to(self.scores), persistent=False)
         self.register_buffer("off", (off * self.gain).to(self.scores), persistent=False)
