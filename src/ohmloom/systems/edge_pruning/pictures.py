@@ -74,8 +74,8 @@ def plot_reads(
     lines = [_line(label, by_noise) for label, by_noise in found.items()]
     findings.plot("noise_curves", name="read-noise", noise=[100 * n for n in settings.read_noises], lines=lines,
                   noise_axis="read noise, % of each weight",
-                  caption=f"Fresh noise in each batch, {settings.draws} draws on the first {samples:,} test samples. "
-                  "Against this noise edges are no more robust than weights.")  # fmt: skip
+                  caption=f"Fresh noise in each batch, {settings.draws} draws on the first {samples:,} test samples: "
+                  "unlike an error of programming, it disturbs edges and weights alike.")  # fmt: skip
 
 
 def plot_pulses(findings: Findings, values: Sequence[float], steps: int) -> None:
