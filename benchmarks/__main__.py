@@ -14,6 +14,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
 import torch
 
 from benchmarks.circuits import circuits
+from benchmarks.edges import edges
 from benchmarks.graphs import graphs
 from benchmarks.products import convolution, linear, wired
 from benchmarks.programming import programming
@@ -30,6 +31,7 @@ BENCHMARKS = {
     "wires": wires,
     "wired": wired,
     "graphs": graphs,
+    "edges": edges,
 }
 
 

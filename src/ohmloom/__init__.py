@@ -18,8 +18,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ohmloom.nn": (
-        "Digital Quantised Noisy Programmed Perturbation GaussianWeights convert converted summary program age "
-        "select calibrate learn_clips permuted random_like over_dies matrices mode cost save load "
+        "Digital Quantised Noisy Programmed Perturbation GaussianWeights RelativeWeights convert converted summary "
+        "program age select calibrate learn_clips permuted random_like over_dies matrices mode cost save load "
         "digital_state perturbed_call"
     ),
     "ohmloom.chips": "Chip Mapping StoredMatrix store form switch",

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from ohmloom.chips import Mapping, form, store, switch
+from ohmloom.chips import Mapping, form, states, store, switch
 from ohmloom.crossbars import Amplitude, Analogue, AnalogueReadout, Bits, Radix
-from ohmloom.devices import Breakdown, Device, Fault, OpenLoop
+from ohmloom.devices import Breakdown, Device, Fault, OpenLoop, RelativeNoise
 from ohmloom.errors import ConfigurationError, ShapeError
 from ohmloom.ledger import Event, Ledger
 from ohmloom.random import Streams
@@ -105,3 +105,54 @@ def test_switching_refuses_what_it_cannot_do() -> None:
         form((4, 9), MAPPING.replace(encoding=Radix()), CELLS, Streams(0), one_of_pair=True)
     with pytest.raises(ConfigurationError, match=r"device\.forming"):
         form((4, 9), MAPPING, Device.load("ideal"), Streams(0))
+
+
+@pytest.mark.parametrize("layout", ["pair-columns", "pair-rows"])
+@pytest.mark.parametrize("rows", [None, 6])
+def test_signs_choose_which_cell_of_each_pair_is_formed(layout: str, rows: int | None) -> None:
+    mapping = MAPPING.replace(encoding=Analogue(layout=layout), rows=rows)
+    signs = torch.randint(2, (5, 9), generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with Ledger() as ledger:
+        matrix = form((5, 9), mapping, CELLS, Streams(0), dies=2, signs=signs)
+    assert torch.equal(matrix.effective().sign(), signs.expand(2, 5, 9).float())
+    assert ledger.total(Event.PULSE) == 2 * 45  # the other cell of each pair was never biased
+    other = form((5, 9), mapping, CELLS, Streams(0), dies=2, signs=-signs)
+    assert torch.equal(other.effective().sign(), -matrix.effective().sign())
+
+
+def test_signs_that_do_not_fit_are_refused() -> None:
+    signs = torch.ones(4, 9)
+    with pytest.raises(ShapeError, match=r"signs: must hold \+1 and -1 in the shape \(5, 9\)"):
+        form((5, 9), MAPPING, CELLS, Streams(0), signs=signs)
+    with pytest.raises(ShapeError):
+        form((4, 9), MAPPING, CELLS, Streams(0), signs=0 * signs)
+    with pytest.raises(ConfigurationError, match="signs: needs a pair layout"):
+        form((4, 9), MAPPING.replace(encoding=Radix()), CELLS, Streams(0), signs=signs)
+    with pytest.raises(ConfigurationError, match="one_of_pair as well"):
+        form((4, 9), MAPPING, CELLS, Streams(0), signs=signs, one_of_pair=True)
+
+
+def test_states_are_what_switching_gives_and_leave_the_matrix_alone() -> None:
+    matrix = form((6, 9), MAPPING.replace(rows=5), CELLS, Streams(0), dies=2, one_of_pair=True)
+    before = matrix.effective().clone()
+    with Ledger() as ledger:
+        both = states(matrix, Streams(1))
+    assert len(ledger) == 0
+    assert torch.equal(matrix.effective(), before)
+    for keep, state in ((True, both.on), (False, both.off)):
+        switch(matrix, torch.full((6, 9), keep), Streams(2))
+        assert torch.allclose(matrix.effective(), state)  # neither cycles nor residues spread on these cells
+    assert float(both.off.abs().max()) < 0.02 < float(both.on.abs().min())
+
+
+def test_states_by_noisy_reads_scatter_as_reads_do() -> None:
+    noisy = CELLS.replace(read_noise=RelativeNoise(deviation=0.05, read_time="1 us"))
+    mapping = MAPPING.replace(readout=AnalogueReadout(integration="1 us"))
+    matrix = form((60, 50), mapping, noisy, Streams(0))
+    exact = states(matrix, Streams(1)).on
+    for reads in (1, 25):
+        seen = states(matrix, Streams(1), reads=reads).on
+        size = 0.05 * float(matrix.cells.on.square().mean().sqrt()) / 12e-6 * (2 / reads) ** 0.5  # two cells a pair
+        assert float((seen - exact).std()) == pytest.approx(size, rel=0.06)
+    with pytest.raises(ConfigurationError, match="reads: must be at least 1"):
+        states(matrix, Streams(1), reads=0)

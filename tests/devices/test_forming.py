@@ -199,3 +199,22 @@ def test_files_of_arrays_that_break_a_rule_say_which(tmp_path: Path, measured):
         read_array("esgnn-inptu")
     with pytest.raises(UnknownNameError, match="no such file"):
         read_array(str(tmp_path / "none.csv"))
+
+
+def test_only_selected_cells_see_the_voltage(taox, generator):
+    selected = torch.rand(40, 50, generator=generator) < 0.5
+    cells = form(taox, (40, 50), generator, voltage=3.7, selected=selected)
+    assert bool((cells.faults[~selected] == Fault.UNFORMED).all())
+    assert torch.equal(cells.pulses.bool(), selected)
+    with pytest.raises(ShapeError, match="selected: must be bool"):
+        form(taox, (40, 50), generator, voltage=3.7, selected=selected.float())
+
+
+def test_cycle_noise_is_clipped_where_the_device_says_so(taox, generator):
+    on = torch.full((100, 100), 12e-6)
+    pairs = Device.load("taox-40nm-pairs").forming
+    again = pairs.set_again(on, generator) / on - 1
+    assert float(again.abs().max()) == pytest.approx(2 * 0.0015, rel=1e-3)
+    assert float(again.std()) == pytest.approx(0.0015 * 0.959, rel=0.03)  # of a normal clamped at 2 deviations
+    free = taox.forming.set_again(on, generator) / on - 1
+    assert float(free.abs().max()) > 3 * 0.0015

@@ -138,3 +138,14 @@ def test_a_module_used_twice_is_perturbed_twice(generic: Chip) -> None:
     same_input = [output for inputs, output in seen if torch.equal(inputs, x)]
     assert len(seen) == 3
     assert not torch.equal(same_input[0], same_input[-1])
+
+
+def test_relative_noise_is_in_proportion_to_each_weight_and_leaves_the_gradient() -> None:
+    weight = torch.cat([torch.full((1, 50_000), 0.1), torch.full((1, 50_000), -3.0)]).requires_grad_()
+    noisy = ol.RelativeWeights(deviation=0.2).perturb({"weight": weight})["weight"]
+    share = (noisy / weight - 1).detach()
+    for row in share:
+        assert float(row.std()) == pytest.approx(0.2, rel=0.02)
+        assert abs(float(row.mean())) < 4.5 * 0.2 / 50_000**0.5
+    noisy.sum().backward()
+    assert torch.equal(weight.grad, torch.ones_like(weight))

@@ -174,6 +174,13 @@ def test_the_noise_grid_says_what_was_not_run() -> None:
     assert ">99.0</text>" in text
 
 
+def test_noise_curves_mark_where_lines_cross() -> None:
+    text = drawn("noise_curves", marks={"crossing, plain": 2.5}, references={"published": 3.0})
+    assert "crossing, plain</text>" in text
+    assert ">published</text>" in text
+    assert text.count("stroke-dasharray") > drawn("noise_curves").count("stroke-dasharray")
+
+
 def test_the_waterfall_prints_each_change() -> None:
     assert ">98.00  (−1.00)</text>" in drawn("effect_waterfall")
 

@@ -22,6 +22,15 @@ TRAINED = {
     "iterations: the peak is not late",
     "calibration matters",
     "normalisation matters",
+    "edge pruning learns the task",
+    "edge pruning comes close to trained weights",
+    "cells compute what was learned",
+    "programming errors of 10 % cost trained weights more",
+    "programming errors of 2 % do not",
+    "learned edges move with their signs",
+    "training on recovers them",
+    "the limiter halves the flips",
+    "the limiter costs little",
 }  # need more than a smoke run
 
 

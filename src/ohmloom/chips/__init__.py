@@ -9,7 +9,7 @@ from ohmloom.chips.probing import Probed, probe_array
 from ohmloom.chips.segments import Segments, cut
 from ohmloom.chips.stored import Calibration, Clips, StoredMatrix
 from ohmloom.chips.wiring import Arrays, Wired, acting_cells, termination
-from ohmloom.chips.writing import Correction, Targets, form, store, switch
+from ohmloom.chips.writing import Correction, States, Targets, form, states, store, switch
 
 __all__ = [
     "REFERENCES",
@@ -29,6 +29,7 @@ __all__ = [
     "Probed",
     "Reference",
     "Segments",
+    "States",
     "StoredMatrix",
     "Targets",
     "Timing",
@@ -41,6 +42,7 @@ __all__ = [
     "need",
     "place",
     "probe_array",
+    "states",
     "store",
     "switch",
     "termination",

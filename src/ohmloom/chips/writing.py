@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from ohmloom.chips.segments import Segments
 from ohmloom.chips.stored import StoredMatrix
 from ohmloom.chips.tally import record_pulses
 from ohmloom.crossbars import Layout, LogicReadout, Wires
-from ohmloom.devices import Cells, Device, Written
+from ohmloom.devices import Cells, Device, Written, sample_reads, set_and_reset
 from ohmloom.devices import form as form_cells
 from ohmloom.devices import program as write_cells
 from ohmloom.devices import switch as switch_cells
@@ -87,6 +88,7 @@ def form(
     dies: int = 1,
     voltage: float | None = None,
     one_of_pair: bool = False,
+    signs: Tensor | None = None,
     extrapolate: bool = False,
     dtype: torch.dtype = torch.float32,
     wires: Wires = IDEAL,
@@ -95,31 +97,31 @@ def form(
     """Fresh random cells for a (out, in) matrix: no targets, one weight is one unit of conductance.
 
     ``voltage`` is the forming voltage (absent: the device's own; outside the measured range only with
-    ``extrapolate``); with ``one_of_pair`` the cell of each pair that breaks down first keeps the other from forming,
-    and so chooses the weight's sign. ``dtype`` is that of conductances and products, float32 or float64.
+    ``extrapolate``). In a pair layout one cell of each pair may be formed alone: the one that breaks down first, which
+    keeps the other from forming and so chooses the weight's sign (``one_of_pair``), or the one that ``signs`` chooses,
+    (out, in) of +1 and -1; the other is never biased. ``dtype`` is that of conductances and products, float32 or
+    float64. Raises ConfigurationError and ShapeError.
     """
     segments = mapping.segments(shape[1], shape[0])
     layout = mapping.encoding.layout
-    if one_of_pair and len(layout.signs) != 2:
-        raise ConfigurationError(
-            message("one_of_pair", "needs a pair layout", layout, "Use pair-rows or pair-columns.")
-        )
+    chosen = one_of_pair or signs is not None
+    if chosen and len(layout.signs) != 2:
+        what = "one_of_pair" if one_of_pair else "signs"
+        raise ConfigurationError(message(what, "needs a pair layout", layout, "Use pair-rows or pair-columns."))
+    if one_of_pair and signs is not None:
+        rule = "must be absent where breakdown itself chooses the signs"
+        raise ConfigurationError(message("signs", rule, "one_of_pair as well", "Give one of the two."))
     columns = segments.outputs + (layout is Layout.OFFSET_COLUMN)
     held = (len(mapping.encoding.significance), segments.count, len(layout.signs), segments.rows, columns)
     wanted = segments.present.unsqueeze(1).expand(held)
+    selected = None if signs is None else _of_sign(signs, shape, segments).expand(held)
     fresh = [
         form_cells(
-            device,
-            held,
-            streams.generator("forming", die),
-            voltage=voltage,
-            one_of_pair=one_of_pair,
-            wanted=wanted,
-            extrapolate=extrapolate,
-            dtype=dtype,
+            device, held, streams.generator("forming", die), voltage=voltage, one_of_pair=one_of_pair, wanted=wanted,
+            selected=selected, extrapolate=extrapolate, dtype=dtype,
         )
         for die in range(dies)
-    ]
+    ]  # fmt: skip
     cells = Cells(*(torch.stack(leaves).transpose(2, 3).contiguous() for leaves in zip(*fresh, strict=True)))
     unit = cells.written.new_ones(())
     formed = StoredMatrix(mapping, device, streams, segments, cells, unit, None, None, name, wires=wires)
@@ -155,6 +157,46 @@ def switch(matrix: StoredMatrix, keep: Tensor, streams: Streams) -> Tensor:
     if open_ledgers():
         record_pulses(matrix, flips, range(matrix.dies))
     return flips
+
+
+class States(NamedTuple):
+    """The weights of a formed matrix in both states of its cells, each (dies, out, in)."""
+
+    on: Tensor
+    off: Tensor
+
+
+def states(matrix: StoredMatrix, streams: Streams, *, reads: int | None = None) -> States:
+    """What ``matrix`` would hold with all of its cells set, and with all of them reset; the matrix stays as it is.
+
+    With ``reads`` each cell is what the mean of so many noisy reads says, as a chip is measured; absent: exactly.
+    Raises ConfigurationError.
+    """
+    if reads is not None and reads < 1:
+        raise ConfigurationError(message("reads", "must be at least 1", reads, "Leave it out for exact states."))
+    pairs = [
+        set_and_reset(matrix.device, Cells(*(leaf[die] for leaf in matrix.cells)), streams.generator("states", die))
+        for die in range(matrix.dies)
+    ]
+    both = []
+    for name, cells in zip(States._fields, zip(*pairs, strict=True), strict=True):
+        held = Cells(*(torch.stack(leaves) for leaves in zip(*cells, strict=True)))
+        copy = replace(matrix, cells=held, _cache={}, _reads={}, _other=None)
+        if reads is not None:
+            seen = sample_reads(matrix.device, copy.conductance(), matrix.mapping.readout.integration,
+                                streams.generator(f"reads of {name}"), reads=reads).mean(0)  # fmt: skip
+            copy = replace(copy, cells=held._replace(written=seen), elapsed=0.0, _cache={}, _reads={})
+        both.append(copy.effective())
+    return States(*both)
+
+
+def _of_sign(signs: Tensor, shape: tuple[int, int], segments: Segments) -> Tensor:
+    """Which cell of each pair is formed: (segments, 2, rows, columns), bool."""
+    if tuple(signs.shape) != tuple(shape) or not bool((signs.abs() == 1).all()):
+        rule = f"must hold +1 and -1 in the shape {tuple(shape)} (out, in)"
+        raise ShapeError(message("signs", rule, f"{signs.dtype} {tuple(signs.shape)}", "Give one sign per weight."))
+    held = segments.fold(signs.T.to(torch.float32))
+    return torch.stack([held > 0, held < 0], 1)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Floor 5, co-design: algorithms that adapt a network, or what is written into cells, to its chip."""
 
+from ohmloom.codesign.edge_pruning import move_edges, prune_edges, switch_edges
 from ohmloom.codesign.wires import ThroughWires, WiredWeights
 
-__all__ = ["ThroughWires", "WiredWeights"]
+__all__ = ["ThroughWires", "WiredWeights", "move_edges", "prune_edges", "switch_edges"]

@@ -3,7 +3,7 @@
 from ohmloom.devices.cells import Cells, Fault, Written
 from ohmloom.devices.conduction import Conduction, HyperbolicSine, Ohmic
 from ohmloom.devices.contract import check_device
-from ohmloom.devices.device import Device, conductance, form, program, sample_reads, switch
+from ohmloom.devices.device import Device, conductance, form, program, sample_reads, set_and_reset, switch
 from ohmloom.devices.faults import Faults, NoFaults, RandomFaults
 from ohmloom.devices.forming import Breakdown, Forming, Measured
 from ohmloom.devices.measured import arrays, read_array
@@ -54,6 +54,7 @@ __all__ = [
     "programming_report",
     "read_array",
     "sample_reads",
+    "set_and_reset",
     "switch",
     "unsourced",
 ]

@@ -90,6 +90,7 @@ def form(
     voltage: float | None = None,
     one_of_pair: bool = False,
     wanted: Tensor | None = None,
+    selected: Tensor | None = None,
     extrapolate: bool = False,
     dtype: torch.dtype = torch.float32,
 ) -> Cells:
@@ -98,6 +99,7 @@ def form(
     Each cell sees ``voltage`` (by default the one of ``device.forming``) and forms if its breakdown voltage is not
     higher. With ``one_of_pair`` the axis before rows and columns, (..., 2, rows, columns), is a pair in series: the
     cell with the lower breakdown voltage forms and takes the voltage away from the other, which stays unformed.
+    ``selected``: bool of ``shape``; where it is False there is a cell, but it is never biased and stays pristine.
 
     Raises ConfigurationError if the device cannot be formed, or not at this voltage (beyond those at which breakdown
     was measured only with ``extrapolate``); ShapeError if there is no pair axis.
@@ -108,15 +110,16 @@ def form(
     if one_of_pair and (len(shape) < 3 or shape[-3] != 2):
         raise ShapeError(message("shape", "must be (..., 2, rows, columns) with one_of_pair", shape, "Add the pair."))
     wanted = _check_wanted(wanted, shape, generator)
+    biased = wanted if selected is None else wanted & _check_wanted(selected, shape, generator, "selected")
     breakdown = forming.breakdown(shape, generator)
-    formed = breakdown <= applied
+    formed = biased & (breakdown <= applied)
     if one_of_pair:
         formed &= breakdown < breakdown.flip(-3)
     on = torch.where(wanted, forming.on_state(shape, generator).to(dtype), 0.0)
     faults, latent = _fresh(device, shape, on.dtype, generator, wanted)
     faults = torch.where(wanted & ~formed, int(Fault.UNFORMED), faults).to(torch.int8)
     written = torch.where(wanted, device.with_faults(on, faults), 0.0)
-    return Cells(written, faults, latent, wanted.to(torch.int32), on)
+    return Cells(written, faults, latent, biased.to(torch.int32), on)
 
 
 def switch(device: Device, cells: Cells, keep: Tensor, generator: torch.Generator) -> tuple[Cells, Tensor]:
@@ -137,6 +140,19 @@ def switch(device: Device, cells: Cells, keep: Tensor, generator: torch.Generato
         pulses=cells.pulses + flips.to(cells.pulses.dtype),
     )
     return switched, flips
+
+
+def set_and_reset(device: Device, cells: Cells, generator: torch.Generator) -> tuple[Cells, Cells]:
+    """What the cells would hold if all were set to their own on state, and if all were reset: no pulse is spent.
+
+    The on state is the cell's own, without the noise from cycle to cycle; the off state is one draw of the residual.
+    Faulty and absent cells are the same in both.
+    """
+    sound = (cells.faults == Fault.NONE) & (cells.on > 0)
+    residual = _forming_of(device).reset(cells.on, generator)
+    both = (torch.where(sound, level, cells.written) for level in (cells.on, residual))
+    on, off = (cells._replace(written=written) for written in both)
+    return on, off
 
 
 def conductance(device: Device, cells: Cells, elapsed: float, *, extrapolate: bool = False) -> Tensor:
@@ -193,12 +209,14 @@ def _forming_of(device: Device) -> Forming:
     return device.forming
 
 
-def _check_wanted(wanted: Tensor | None, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+def _check_wanted(
+    wanted: Tensor | None, shape: Sequence[int], generator: torch.Generator, name: str = "wanted"
+) -> Tensor:
     if wanted is None:
         return torch.ones(tuple(shape), dtype=torch.bool, device=generator.device)
     if wanted.shape != torch.Size(shape) or wanted.dtype != torch.bool:
         given = f"{wanted.dtype} of {tuple(wanted.shape)}"
-        raise ShapeError(message("wanted", f"must be bool of the cells' shape {tuple(shape)}", given, "Match them."))
+        raise ShapeError(message(name, f"must be bool of the cells' shape {tuple(shape)}", given, "Match them."))
     return wanted.to(generator.device)
 
 

@@ -29,6 +29,7 @@ class Forming(Part, ABC):
     spread: Volts = Field(ge=0)
     measured: tuple[Volts, Volts] | None = None
     cycle_spread: float = Field(0.0, ge=0)  # of the on state from one set pulse to the next, relative
+    cycle_limit: float | None = Field(None, gt=0)  # deviations at which that noise is clipped; absent: never
     off: Siemens
     off_spread: Siemens = 0.0
 
@@ -66,10 +67,16 @@ class Forming(Part, ABC):
             raise ConfigurationError(message("voltage", rule, show(chosen, VOLTAGE), remedy))
         return chosen
 
+    def cycle(self, like: Tensor, generator: torch.Generator) -> Tensor:
+        """The factor, near 1, by which a switched cell misses its state: the noise from cycle to cycle, shaped as
+        ``like``."""
+        z = torch.randn(like.shape, generator=generator, dtype=like.dtype, device=generator.device)
+        z = z if self.cycle_limit is None else z.clamp_(-self.cycle_limit, self.cycle_limit)
+        return z.mul_(self.cycle_spread).add_(1)
+
     def set_again(self, on: Tensor, generator: torch.Generator) -> Tensor:
         """The conductance in S after a set pulse: the cell's own on state with its noise from cycle to cycle."""
-        z = torch.randn(on.shape, generator=generator, dtype=on.dtype, device=generator.device)
-        return (on * (1 + self.cycle_spread * z)).clamp_min(self.off)
+        return (on * self.cycle(on, generator)).clamp_min(self.off)
 
     def reset(self, on: Tensor, generator: torch.Generator) -> Tensor:
         """The residual conductance in S after a reset pulse."""

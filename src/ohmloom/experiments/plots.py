@@ -155,11 +155,16 @@ class NoiseGrid(Plot):
 
 
 class NoiseCurves(Plot):
-    """Accuracy against noise (or any other number), one line per network."""
+    """Accuracy against noise (or any other number), one line per network.
+
+    ``references`` are horizontal lines; ``marks`` are vertical ones, such as where two networks cross.
+    """
 
     kind: Literal["noise_curves"] = "noise_curves"
     noise: Numbers
     lines: tuple[Line, ...]
+    references: dict[str, float] = Field(default_factory=dict)
+    marks: dict[str, float] = Field(default_factory=dict)
     noise_axis: str = "test noise, % of max |W|"
     axis: str = "accuracy, %"
 

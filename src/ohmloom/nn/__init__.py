@@ -14,7 +14,7 @@ from ohmloom.nn.hardware import (
     select,
 )
 from ohmloom.nn.modes import Digital, Mode, Noisy, Programmed, Quantised
-from ohmloom.nn.perturbations import GaussianWeights, Perturbation, perturbed_call
+from ohmloom.nn.perturbations import GaussianWeights, Perturbation, RelativeWeights, perturbed_call
 from ohmloom.nn.summary import Summary, summary
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "ProgramReport",
     "Programmed",
     "Quantised",
+    "RelativeWeights",
     "Summary",
     "age",
     "calibrate",

@@ -50,6 +50,18 @@ class GaussianWeights(Perturbation):
         return dict(weights) | {name: _noisy(weights[name], self.deviation * size, generator) for name in changed}
 
 
+class RelativeWeights(Perturbation):
+    """W (1 + N(0, deviation²)): noise in proportion to each weight, as relative read noise of single cells gives."""
+
+    kind: Literal["relative-weights"] = "relative-weights"
+    deviation: float = Field(ge=0)
+
+    def perturb(self, weights: Mapping[str, Tensor], generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        weight = weights["weight"]
+        noise = standard_normal(weight.shape, generator, dtype=weight.dtype, device=weight.device)
+        return dict(weights) | {"weight": weight + noise.mul_(weight.detach()).mul_(self.deviation)}
+
+
 def perturbed_call(
     module: nn.Module, perturbation: Perturbation, *inputs: Tensor, generator: torch.Generator | None = None
 ) -> Tensor:

@@ -67,10 +67,12 @@ def accuracy_over_ages(
 def noise_curves(
     noise: Sequence[float],
     lines: Sequence[Series],
+    references: Mapping[str, float] | None = None,
+    marks: Mapping[str, float] | None = None,
     noise_axis: str = "test noise, % of max |W|",
     axis: str = "accuracy, %",
 ) -> Figure:
-    """Accuracy against noise, one line per network, with a band from low to high."""
+    """Accuracy against noise, one line per network, with a band from low to high; ``marks`` are vertical lines."""
     figure, axes = style.canvas(2.9)
     for line in lines:
         (drawn,) = axes.plot(noise, _array(line.values), "o-", label=line.label)
@@ -81,6 +83,11 @@ def noise_curves(
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xlabel(noise_axis)
     axes.set_ylabel(axis)
+    _references(axes, references or {})
+    for label, place in (marks or {}).items():
+        axes.axvline(place, color=style.MUTED, linewidth=1.1, linestyle=(0, (1, 2)), zorder=1)
+        axes.text(place, 0.02, f" {label}", transform=axes.get_xaxis_transform(), color=style.MUTED, fontsize=7.5,
+                  rotation=90, ha="right", va="bottom", bbox=BEHIND)  # fmt: skip
     style.legend_above(axes, columns=2)
     return figure
 

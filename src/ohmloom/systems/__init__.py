@@ -86,3 +86,13 @@ register(
     "esgnn-collab", "Echo-state graph network on random resistors: COLLAB", "ohmloom.systems.esgnn.collab:EsgnnCollab"
 )
 register("esgnn-cora", "Echo-state graph network on random resistors: CORA", "ohmloom.systems.esgnn.cora:EsgnnCora")
+register(
+    "edge-pruning-fashion",
+    "Edge pruning of random resistors: images of clothes",
+    "ohmloom.systems.edge_pruning.fashion:EdgePruningFashion",
+)
+register(
+    "edge-pruning-spoken",
+    "Edge pruning of random resistors: spoken digits",
+    "ohmloom.systems.edge_pruning.spoken:EdgePruningSpoken",
+)

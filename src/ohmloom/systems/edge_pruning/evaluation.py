@@ -1,0 +1,106 @@
+"""What noise, programming errors, other dies and wrong choices of edges leave of a trained network."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ohmloom.codesign.edge_pruning import TrainedWeights, edges, move_edges, perturbed, switch_edges, weights
+from ohmloom.data import Labelled
+from ohmloom.nn import GaussianWeights, RelativeWeights
+from ohmloom.systems.edge_pruning.training import accuracy, settle_norms
+
+
+def under_reads(network: nn.Module, data: Labelled, deviation: float, draws: int, seed: int) -> list[float]:
+    """Accuracies with relative read noise on every weight, fresh for each batch; one per draw."""
+    if deviation == 0:
+        return [accuracy(network, data)]
+    with torch.random.fork_rng(devices=[]), perturbed(network, RelativeWeights(deviation=deviation)):
+        torch.manual_seed(seed)
+        return [accuracy(network, data) for _ in range(draws)]
+
+
+def under_programming(network: nn.Module, data: Labelled, error: float, draws: int, seed: int) -> list[float]:
+    """Accuracies of trained weights that were programmed once with additive errors, relative to each layer's largest
+    weight; one per draw, as of so many dies."""
+    if error == 0:
+        return [accuracy(network, data)]
+    found = []
+    for draw in range(draws):
+        generator = torch.Generator().manual_seed(1000 * seed + draw)
+        written = copy.deepcopy(network)
+        for part in weights(written):
+            assert isinstance(part, TrainedWeights)
+            part.values.data = GaussianWeights(deviation=error).perturb({"weight": part.values.data}, generator)[
+                "weight"
+            ]
+        found.append(accuracy(written, data))
+    return found
+
+
+def on_cells(network: nn.Module, data: Labelled) -> float:
+    """Accuracy with products of the cells, switched as the edges are chosen."""
+    held = copy.deepcopy(network)
+    switch_edges(held)
+    return accuracy(held, data)
+
+
+def moved(network: nn.Module, data: Labelled, dies: Sequence[int], signs: str) -> list[float]:
+    """Accuracies of the learned edges on the cells of other dies."""
+    return [on_cells(move_edges(network, die, signs="new" if signs == "new" else "same"), data) for die in dies]
+
+
+Choice = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def bottom_half(mask: Tensor, _generator: torch.Generator) -> Tensor:
+    """What was pruned is kept, and the other way round."""
+    return ~mask
+
+
+def random_edges(mask: Tensor, generator: torch.Generator) -> Tensor:
+    """As many edges as were chosen, anywhere."""
+    return mask.flatten()[torch.randperm(mask.numel(), generator=generator)].view_as(mask)
+
+
+def all_edges(mask: Tensor, _generator: torch.Generator) -> Tensor:
+    """The dense random network."""
+    return torch.ones_like(mask)
+
+
+def no_edges(mask: Tensor, _generator: torch.Generator) -> Tensor:
+    """Nothing but the residues of the off states."""
+    return torch.zeros_like(mask)
+
+
+WRONG: dict[str, Choice] = {
+    "random edges": random_edges,
+    "all edges kept": all_edges,
+    "all edges pruned": no_edges,
+    "bottom half kept": bottom_half,
+}
+
+
+def chosen_wrongly(network: nn.Module, choice: Choice, training: Labelled, data: Labelled, seed: int) -> float:
+    """Accuracy with other edges than those learned, batch norms settled on training data."""
+    generator = torch.Generator().manual_seed(seed)
+    other = copy.deepcopy(network)
+    for part in edges(other).values():
+        part.keep(choice(part.mask, generator))
+    settle_norms(other, training, 250)
+    return accuracy(other, data)
+
+
+def crossing(errors: Sequence[float], falling: Sequence[float], level: float) -> float | None:
+    """The error at which a falling line first goes below ``level``, between its points on a straight line; None if it
+    stays above."""
+    for index, value in enumerate(falling):
+        if value < level:
+            if index == 0:
+                return errors[0]
+            before, gap = falling[index - 1], errors[index] - errors[index - 1]
+            return errors[index - 1] + gap * (before - level) / (before - value)
+    return None

@@ -1,0 +1,101 @@
+"""Pictures of the edge-pruning systems: learned masks, noise curves with their crossings, programming operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ohmloom.codesign.edge_pruning import edges
+from ohmloom.experiments import Figure, Findings
+from ohmloom.systems.edge_pruning.evaluation import crossing
+from ohmloom.systems.edge_pruning.settings import EdgeSettings
+
+CORNER = 40  # edges to a side that are shown of a large matrix
+
+
+def plot_masks(findings: Findings, network: nn.Module, kept: float) -> None:
+    """Which edges were kept, with their signs: kernels of the first convolution, and corners of the others."""
+    parts = list(edges(network).values())
+    panels = [{"title": f"{parts[0].name}: kernels", "values": _kernels(parts[0])}]
+    for part in parts[1:]:
+        signed = (part.on.sign() * part.mask).T[:CORNER, :CORNER]  # rows are inputs, columns outputs
+        if min(signed.shape) >= 10:
+            panels.append({"title": f"{part.name}, {signed.shape[0]} x {signed.shape[1]}", "values": signed})
+    findings.plot("array_maps", name="learned-edges", panels=panels[:3],
+                  caption=f"Learned edges with their signs, {100 * kept:g} % kept: +1 and -1 where the cell is on, 0 "
+                  "where it was reset. First the first layer's kernels, then corners of larger arrays.")  # fmt: skip
+
+
+def _kernels(part: nn.Module) -> Tensor:
+    """The first layer's kernels as tiles of a square, with gaps between them."""
+    signed: Tensor = part.on.sign() * part.mask  # type: ignore[operator, union-attr]
+    rows = 3  # both published first layers have kernels of three rows
+    side = int(len(signed) ** 0.5)
+    tiles = signed[: side * side].reshape(side, side, rows, -1)
+    framed = torch.nn.functional.pad(tiles, (0, 1, 0, 1), value=float("nan"))
+    return framed.permute(0, 2, 1, 3).reshape(side * (rows + 1), -1)[:-1, :-1]
+
+
+def plot_errors(
+    findings: Findings, settings: EdgeSettings, own: Sequence[float],
+    found: Mapping[tuple[str, float], Sequence[Sequence[float]]], samples: int,
+) -> None:  # fmt: skip
+    """Accuracy against programming error, three arms, and where weights fall below edges."""
+    errors = settings.errors
+    level = sum(own) / len(own)
+    lines = [{"label": "edge pruning, on cells", "values": [level] * len(errors)}]
+    marks: dict[str, float] = {}
+    for kind, label, name in (
+        ("plain", "weights, plainly trained", "plainly trained weights fall below edge pruning at an error of"),
+        ("noisy", "weights, trained with the error", "weights trained with it fall below edge pruning at an error of"),
+    ):  # fmt: skip
+        drawn = [_flat(found.get((kind, error), found["plain", 0.0] if error == 0 else [])) for error in errors]
+        lines.append(_line(label, drawn))
+        known = [(error, sum(values) / len(values)) for error, values in zip(errors, drawn, strict=True) if values]
+        where = crossing([e for e, _ in known], [v for _, v in known], level)
+        if where is None:
+            reason = f"none up to {100 * known[-1][0]:g} %: the weights stay above"
+            findings.figure(Figure.absent(name, "%", reason))
+        else:
+            findings.figure(Figure.of(name, 100 * where, "%"))
+            marks[f"crossing, {'plain' if kind == 'plain' else 'trained with it'}"] = 100 * where
+    findings.plot("noise_curves", name="programming-error", noise=[100 * e for e in errors], lines=lines, marks=marks,
+                  noise_axis="programming error, % of each layer's largest weight",
+                  caption=f"Mean, least and most of {settings.draws} programmings, the first {samples:,} test samples. "
+                  "Edges are not written but chosen, so the error has no hold on them.")  # fmt: skip
+
+
+def plot_reads(
+    findings: Findings, settings: EdgeSettings, found: Mapping[str, Sequence[Sequence[float]]], samples: int
+) -> None:
+    """Accuracy against relative read noise."""
+    lines = [_line(label, by_noise) for label, by_noise in found.items()]
+    findings.plot("noise_curves", name="read-noise", noise=[100 * n for n in settings.read_noises], lines=lines,
+                  noise_axis="read noise, % of each weight",
+                  caption=f"Fresh noise in each batch, {settings.draws} draws on the first {samples:,} test samples: "
+                  "unlike an error of programming, it disturbs edges and weights alike.")  # fmt: skip
+
+
+def plot_pulses(findings: Findings, values: Sequence[float], steps: int) -> None:
+    """Programming operations per weight, in the order of `programming`."""
+    names = ("forming the cells", "edges learned in software, switched once", "edges learned on the chip",
+             "edges learned on the chip, limited", "trained weights, written once by write-verify")  # fmt: skip
+    for name, value in zip(names, values, strict=True):
+        findings.figure(Figure.of(f"pulses per weight: {name}", value, "pulses"))
+    findings.plot("ablation_bars", name="programming-operations", labels=names, values=values,
+                  axis="pulses per weight",
+                  caption="Counted by the ledger and, in training, by the flips of edges. Writing weights takes the "
+                  "write-verify that is fitted to NeuRRAM's cells, two cells a weight. Weights learned on the chip "
+                  f"would be written anew in each of {steps:,} steps.")  # fmt: skip
+
+
+def _line(label: str, drawn: Sequence[Sequence[float]]) -> dict[str, object]:
+    middle = [sum(values) / len(values) if values else None for values in drawn]
+    return {"label": label, "values": middle, "low": [min(v, default=None) for v in drawn],
+            "high": [max(v, default=None) for v in drawn]}  # fmt: skip
+
+
+def _flat(by_seed: Sequence[Sequence[float]]) -> list[float]:
+    return [value for draws in by_seed for value in draws]

@@ -1,0 +1,148 @@
+"""Training of edges and of weights, each network in a process of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+import ohmloom as ol
+from ohmloom.codesign.edge_pruning import hold_back, move_edges, prune_edges, trained_weights, weights
+from ohmloom.data import Labelled
+from ohmloom.nn import GaussianWeights
+from ohmloom.systems.edge_pruning.settings import EdgeSettings, Recipe, Wanted
+from ohmloom.systems.edge_pruning.tasks import TASKS, Task
+
+CHIP = "edge-pruning-40nm"
+OTHER_DIE = 1  # to which edges are moved with new signs, and trained on
+Tell = Callable[[float], None]
+
+
+def untrained(one: Wanted, task: Task, recipe: Recipe) -> nn.Module:
+    """The network as it is before training."""
+    torch.manual_seed(one.seed)
+    model = task.network()
+    if one.kind == "weights":
+        return trained_weights(model, task.bits)
+    return prune_edges(
+        model, ol.Chip.load(CHIP), seed=one.seed, kept=recipe.kept, input_bits=task.bits,
+        signs="formed" if one.kind == "formed" else "software",
+    )  # fmt: skip
+
+
+def restored(one: Wanted, task: Task, recipe: Recipe, folder: Path) -> nn.Module:
+    """The trained network from the run's folder."""
+    network = untrained(one, task, recipe)
+    if one.kind == "retrained":
+        network = move_edges(network, OTHER_DIE, signs="new")
+    network.load_state_dict(load_file(folder / one.file))
+    return network.eval()
+
+
+def train_to(path: str, one: Wanted, task_name: str, settings: EdgeSettings) -> None:
+    """Train one network and write its state to ``path``, whole or not at all; how far it is stands beside it."""
+    torch.set_num_threads(1)
+    told = Path(f"{path}.progress")
+
+    def tell(share: float) -> None:
+        told.write_text(f"{share:.4f}", encoding="ascii")
+
+    task, settings = TASKS[task_name], one.settings(settings)
+    parts = task.parts(settings)
+    network, data, epochs = untrained(one, task, settings.recipe), parts.training, settings.epochs
+    if one.kind == "shuffled":
+        order = torch.randperm(len(data.labels), generator=torch.Generator().manual_seed(one.seed))
+        data, epochs = Labelled(data.images, data.labels[order]), settings.control_epochs
+    if one.kind == "retrained":
+        network.load_state_dict(load_file(Path(path).parent / Wanted(one.seed, "edges").file))
+        network, epochs = move_edges(network, OTHER_DIE, signs="new"), settings.control_epochs
+    fit(network, one, data, parts.validation, settings.recipe, epochs, tell)
+    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, f"{path}.partial")
+    os.replace(f"{path}.partial", path)
+    told.unlink(missing_ok=True)
+
+
+def fit(
+    network: nn.Module, one: Wanted, data: Labelled, validation: Labelled, recipe: Recipe, epochs: int,
+    tell: Tell = lambda _share: None,
+) -> None:  # fmt: skip
+    """Train in place; the last epoch is what counts."""
+    if one.error:
+        for part in weights(network):
+            part.perturbation = GaussianWeights(deviation=one.error)
+    rate = recipe.weights_rate if one.kind == "weights" else recipe.rate
+    parameters = list(network.parameters())
+    optimiser = torch.optim.SGD(parameters, lr=rate, momentum=recipe.momentum, weight_decay=recipe.decay)
+    batches = len(data.images) // recipe.batch
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * batches)
+    order = torch.Generator().manual_seed(one.seed)
+    limiter = Limiter(recipe, one.factor) if one.kind == "held" else None
+    for epoch in range(epochs):
+        network.train()
+        if limiter is not None:
+            hold_back(network, limiter.limit)
+        shuffled = torch.randperm(len(data.images), generator=order)
+        for step in range(batches):
+            chosen = shuffled[step * recipe.batch : (step + 1) * recipe.batch]
+            loss = nn.functional.cross_entropy(network(data.images[chosen]), data.labels[chosen])
+            optimiser.zero_grad()
+            loss.backward()
+            if recipe.clip is not None:
+                nn.utils.clip_grad_norm_(parameters, recipe.clip)
+            optimiser.step()
+            if recipe.cosine:
+                schedule.step()
+            if step % 20 == 0:
+                tell((epoch + step / batches) / epochs)
+        if limiter is not None:
+            limiter.see(accuracy(network, validation))
+    for part in weights(network):
+        part.perturbation = None
+    network.eval()
+
+
+class Limiter:
+    """The limit below which a change of |score| flips nothing, ``factor`` times the recipe's; lowered at each new best
+    validation accuracy."""
+
+    def __init__(self, recipe: Recipe, factor: float = 1.0) -> None:
+        first, self._last = (factor * limit for limit in recipe.limits)
+        self.limit, self._step = first, (first - self._last) / recipe.limit_steps
+        self._best = float("-inf")
+
+    def see(self, validated: float) -> None:
+        """Take note of the accuracy after an epoch."""
+        if validated > self._best:
+            self._best, self.limit = validated, max(self.limit - self._step, self._last)
+
+
+@torch.no_grad()
+def accuracy(network: nn.Module, data: Labelled, batch: int = 250) -> float:
+    """Share of correct classes in per cent; a batch shares one range of input codes."""
+    network.eval()
+    hits = sum(
+        int((network(x).argmax(-1) == y).sum())
+        for x, y in zip(data.images.split(batch), data.labels.split(batch), strict=True)
+    )
+    return 100 * hits / len(data.labels)
+
+
+@torch.no_grad()
+def settle_norms(network: nn.Module, data: Labelled, batch: int, batches: int = 20) -> None:
+    """Let the batch norms alone see the training data, as for a network whose edges were chosen blindly."""
+    network.eval()
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_running_stats()
+            layer.train()
+    for x in _batches(data.images, batch, batches):
+        network(x)
+    network.eval()
+
+
+def _batches(images: Tensor, batch: int, batches: int) -> tuple[Tensor, ...]:
+    return images[: batch * batches].split(batch)

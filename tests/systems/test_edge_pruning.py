@@ -1,0 +1,135 @@
+"""The edge-pruning systems: networks of the published sizes, honest splits, and what their arithmetic must give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ohmloom.codesign.edge_pruning import edges, flips_per_edge, weights
+from ohmloom.data import Labelled
+from ohmloom.systems.edge_pruning.evaluation import WRONG, crossing, under_programming, under_reads
+from ohmloom.systems.edge_pruning.programming import pulses_of_edges, pulses_of_weights
+from ohmloom.systems.edge_pruning.settings import EdgeSettings, Recipe, Wanted, wanted
+from ohmloom.systems.edge_pruning.tasks import TASKS
+from ohmloom.systems.edge_pruning.training import Limiter, accuracy, fit, restored, train_to, untrained
+
+SMALL = EdgeSettings(subset="embedded", training_samples=200, validation_samples=50, epochs=1, control_epochs=1)
+
+
+@pytest.mark.parametrize(("task", "count", "shape"), [("fashion-mnist", 62_272, (14, 14)), ("fsdd", 68_480, (23, 20))])
+def test_networks_have_the_published_number_of_weights(task: str, count: int, shape: tuple[int, int]) -> None:
+    network = untrained(Wanted(0, "edges"), TASKS[task], Recipe())
+    assert sum(part.scores.numel() for part in edges(network).values()) == count
+    assert {name.split(".")[-1] for name, _ in network.named_parameters()} == {"scores"}
+    assert network(torch.rand(2, 1, *shape)).shape == (2, 10)
+    twin = untrained(Wanted(0, "weights"), TASKS[task], Recipe())
+    assert sum(p.numel() for p in twin.parameters()) == count
+
+
+@pytest.mark.parametrize("task", list(TASKS))
+def test_parts_share_no_sample_and_fit_the_network(task: str) -> None:
+    parts = TASKS[task].parts(SMALL)
+    assert parts.origin == "embedded"
+    assert len(parts.training.labels) == 200
+    assert len(parts.validation.labels) == 50
+    seen = {tuple(x.flatten().tolist()) for x in parts.training.images}
+    assert not any(tuple(x.flatten().tolist()) in seen for x in parts.validation.images)
+    assert not any(tuple(x.flatten().tolist()) in seen for x in parts.test.images[:200])
+
+
+def test_a_held_out_speaker_is_in_no_other_part() -> None:
+    apart = {name: Wanted(0, "edges", speaker=name).settings(SMALL) for name in ("george", "theo")}
+    tests = {name: TASKS["fsdd"].parts(settings).test for name, settings in apart.items()}
+    assert len(tests["george"].labels) == 60  # of 360 embedded clips of six speakers
+    learnt = TASKS["fsdd"].parts(apart["george"]).training
+    heard = {tuple(x.flatten().tolist()) for x in learnt.images}
+    assert not any(tuple(x.flatten().tolist()) in heard for x in tests["george"].images)
+    assert any(tuple(x.flatten().tolist()) in heard for x in tests["theo"].images)
+
+
+def test_training_in_a_process_leaves_the_network_whole(tmp_path: Path) -> None:
+    task, one = TASKS["fashion-mnist"], Wanted(0, "edges")
+    train_to(str(tmp_path / one.file), one, "fashion-mnist", SMALL)
+    assert [file.name for file in tmp_path.iterdir()] == [one.file]
+    network = restored(one, task, SMALL.recipe, tmp_path)
+    again = untrained(one, task, SMALL.recipe)
+    parts = task.parts(SMALL)
+    fit(again, one, parts.training, parts.validation, SMALL.recipe, SMALL.epochs)
+    for name, value in again.state_dict().items():
+        assert torch.equal(value, network.state_dict()[name]), name
+    train_to(str(tmp_path / "retrained"), Wanted(0, "retrained"), "fashion-mnist", SMALL)
+    assert all(part.perturbation is None for part in weights(network))
+    assert flips_per_edge(network) > 0
+
+
+def test_the_limiter_is_lowered_only_at_a_new_best() -> None:
+    limiter = Limiter(Recipe(limits=(0.01, 0.007), limit_steps=3))
+    limits = []
+    for validated in (50.0, 60.0, 55.0, 61.0, 62.0, 70.0):
+        limiter.see(validated)
+        limits.append(limiter.limit)
+    assert limits == pytest.approx([0.009, 0.008, 0.008, 0.007, 0.007, 0.007])
+
+
+def test_every_network_of_a_run_has_a_file_of_its_own() -> None:
+    all_of_them = [*wanted(EdgeSettings(speakers=("theo", "lucas")), (0, 1)), Wanted(0, "retrained")]
+    assert len({one.file for one in all_of_them}) == len(all_of_them) == 22
+
+
+@given(level=st.floats(0, 100), values=st.lists(st.floats(0, 100), min_size=2, max_size=6))
+def test_a_crossing_lies_where_the_line_falls_below(level: float, values: list[float]) -> None:
+    errors = [0.1 * index for index in range(len(values))]
+    where = crossing(errors, values, level)
+    below = [index for index, value in enumerate(values) if value < level]
+    if not below:
+        assert where is None
+    elif below[0] == 0:
+        assert where == errors[0]
+    else:
+        assert where is not None
+        assert errors[below[0] - 1] <= where <= errors[below[0]]
+
+
+def test_a_crossing_is_found_on_a_straight_line() -> None:
+    assert crossing([0.0, 0.1], [90.0, 70.0], 80.0) == pytest.approx(0.05)
+
+
+def test_errors_are_drawn_once_and_reads_afresh() -> None:
+    network = untrained(Wanted(0, "weights"), TASKS["fashion-mnist"], Recipe())
+    data = Labelled(torch.rand(100, 1, 14, 14), torch.randint(10, (100,)))
+    before = [part.held().clone() for part in weights(network)]
+    assert under_programming(network, data, 0.0, 3, 0) == [accuracy(network, data)]
+    drawn = under_programming(network, data, 0.5, 3, 0)
+    assert len(drawn) == 3
+    assert drawn == under_programming(network, data, 0.5, 3, 0)
+    assert len(under_reads(network, data, 0.3, 2, 0)) == 2
+    assert all(torch.equal(part.held(), kept) for part, kept in zip(weights(network), before, strict=True))
+
+
+def test_wrong_choices_keep_what_they_say() -> None:
+    mask = torch.rand(40, 50) < 0.5
+    generator = torch.Generator().manual_seed(0)
+    kept = {name: choice(mask, generator) for name, choice in WRONG.items()}
+    assert int(kept["random edges"].sum()) == int(mask.sum())
+    assert not torch.equal(kept["random edges"], mask)
+    assert torch.equal(kept["bottom half kept"], ~mask)
+    assert bool(kept["all edges kept"].all())
+    assert not bool(kept["all edges pruned"].any())
+
+
+def test_pulses_are_those_of_the_cells() -> None:
+    task = TASKS["fashion-mnist"]
+    before, learned = (untrained(Wanted(0, "edges"), task, Recipe()) for _ in range(2))
+    for part in edges(learned).values():
+        part.keep(~part.mask)
+        part.flips += 1
+    pulses = pulses_of_edges(learned, before, before)
+    assert pulses["forming the cells"] == 1.0
+    assert pulses["edges learned in software, switched once"] == pytest.approx(0.5, abs=0.02)
+    assert pulses["edges learned on the chip"] == pytest.approx(1.5, abs=0.02)
+    assert pulses["the same with the limiter"] == pytest.approx(0.5, abs=0.02)
+    assert pulses_of_weights(untrained(Wanted(0, "weights"), task, Recipe()), 0) > 5
