@@ -13,8 +13,9 @@ from ohmloom.experiments.progress import Progress, Silent, open_progress
 from ohmloom.experiments.result import Cost, CostShare, DataUse, Paper, Result, Statement, Table, read_result
 from ohmloom.experiments.running import run
 from ohmloom.experiments.system import Context, System, Tier, check_system
+from ohmloom.experiments.trainings import Job, Trainings, save_state, told, trainings
 
-__all__ = ["Claim", "Context", "Control", "Cost", "CostShare", "DataUse", "Figure", "Findings", "Interval", "Paper"]
-__all__ += ["Progress", "Result", "RunFile", "Silent", "Statement", "System", "Table", "Tier", "bootstrap_interval"]
-__all__ += ["check_system", "clopper_pearson", "default_folder", "open_progress", "read_result", "run", "say"]
-__all__ += ["t_interval", "wilson"]
+__all__ = ["Claim", "Context", "Control", "Cost", "CostShare", "DataUse", "Figure", "Findings", "Interval", "Job"]
+__all__ += ["Paper", "Progress", "Result", "RunFile", "Silent", "Statement", "System", "Table", "Tier", "Trainings"]
+__all__ += ["bootstrap_interval", "check_system", "clopper_pearson", "default_folder", "open_progress", "read_result"]
+__all__ += ["run", "save_state", "say", "t_interval", "told", "trainings", "wilson"]

@@ -14,7 +14,7 @@ import ohmloom as ol
 from ohmloom.chips import cost
 from ohmloom.codesign.edge_pruning import edges, flips_per_edge, installed, switch_edges
 from ohmloom.data import Labelled
-from ohmloom.experiments import Context, Cost, Figure
+from ohmloom.experiments import Context, Cost, Figure, trainings
 from ohmloom.systems.edge_pruning import claims as named
 from ohmloom.systems.edge_pruning import evaluation
 from ohmloom.systems.edge_pruning.pictures import plot_errors, plot_masks, plot_pulses, plot_reads
@@ -23,7 +23,6 @@ from ohmloom.systems.edge_pruning.publication import SCRIPTS
 from ohmloom.systems.edge_pruning.settings import EdgeSettings, Kind, Wanted, wanted
 from ohmloom.systems.edge_pruning.tasks import TASKS, Parts, Task, first
 from ohmloom.systems.edge_pruning.training import CHIP, accuracy, restored, train_to, untrained
-from ohmloom.systems.neurram.training import watch, workers
 
 BASIS = "rtx-4090-fp32-peak"
 PARTS = ("flips per edge in training", "validation accuracy, %", "test accuracy, %")
@@ -80,17 +79,11 @@ def study(context: Context[EdgeSettings], task_name: str) -> Study:
 
 def _train(context: Context[EdgeSettings], folder: Path, task_name: str) -> None:
     """All networks, two at a time; finished ones are taken from the run's folder."""
-    folder.mkdir(exist_ok=True)
     again = [Wanted(context.seed, "retrained")]  # starts from the learned edges
     for stage in (wanted(context.settings, context.seeds), again):
-        missing = [one for one in stage if not (folder / one.file).exists()]
-        if missing:
-            with workers() as pool:
-                futures = {
-                    folder / one.file: pool.submit(train_to, str(folder / one.file), one, task_name, context.settings)
-                    for one in missing
-                }
-                watch(futures, context.progress)
+        jobs = {one: (train_to, (one, task_name, context.settings)) for one in stage}
+        with trainings(folder, jobs, context.progress) as under_way:
+            under_way.wait()
 
 
 def _accuracies(study: Study) -> dict[str, list[float]]:

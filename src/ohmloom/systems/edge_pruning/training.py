@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import ohmloom as ol
 from ohmloom.codesign.edge_pruning import hold_back, move_edges, prune_edges, trained_weights, weights
 from ohmloom.data import Labelled
+from ohmloom.experiments import save_state, told
 from ohmloom.nn import GaussianWeights
 from ohmloom.systems.edge_pruning.settings import EdgeSettings, Recipe, Wanted
 from ohmloom.systems.edge_pruning.tasks import TASKS, Task
@@ -44,26 +44,19 @@ def restored(one: Wanted, task: Task, recipe: Recipe, folder: Path) -> nn.Module
 
 
 def train_to(path: str, one: Wanted, task_name: str, settings: EdgeSettings) -> None:
-    """Train one network and write its state to ``path``, whole or not at all; how far it is stands beside it."""
-    torch.set_num_threads(1)
-    told = Path(f"{path}.progress")
-
-    def tell(share: float) -> None:
-        told.write_text(f"{share:.4f}", encoding="ascii")
-
+    """Train one network and write its state to ``path``."""
     task, settings = TASKS[task_name], one.settings(settings)
-    parts = task.parts(settings)
-    network, data, epochs = untrained(one, task, settings.recipe), parts.training, settings.epochs
-    if one.kind == "shuffled":
-        order = torch.randperm(len(data.labels), generator=torch.Generator().manual_seed(one.seed))
-        data, epochs = Labelled(data.images, data.labels[order]), settings.control_epochs
-    if one.kind == "retrained":
-        network.load_state_dict(load_file(Path(path).parent / Wanted(one.seed, "edges").file))
-        network, epochs = move_edges(network, OTHER_DIE, signs="new"), settings.control_epochs
-    fit(network, one, data, parts.validation, settings.recipe, epochs, tell)
-    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, f"{path}.partial")
-    os.replace(f"{path}.partial", path)
-    told.unlink(missing_ok=True)
+    with told(path) as tell:
+        parts = task.parts(settings)
+        network, data, epochs = untrained(one, task, settings.recipe), parts.training, settings.epochs
+        if one.kind == "shuffled":
+            order = torch.randperm(len(data.labels), generator=torch.Generator().manual_seed(one.seed))
+            data, epochs = Labelled(data.images, data.labels[order]), settings.control_epochs
+        if one.kind == "retrained":
+            network.load_state_dict(load_file(Path(path).parent / Wanted(one.seed, "edges").file))
+            network, epochs = move_edges(network, OTHER_DIE, signs="new"), settings.control_epochs
+        fit(network, one, data, parts.validation, settings.recipe, epochs, tell)
+        save_state(path, network.state_dict())
 
 
 def fit(

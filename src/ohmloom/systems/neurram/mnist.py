@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 import ohmloom as ol
 from ohmloom.data import Labelled, load
-from ohmloom.experiments import Context, Cost, Figure, System, Tier
+from ohmloom.experiments import Context, Cost, Figure, System, Tier, trainings
 from ohmloom.nn import ProgramReport
 from ohmloom.systems.neurram import checks, evaluation
 from ohmloom.systems.neurram.mnist_claims import (
@@ -23,7 +23,7 @@ from ohmloom.systems.neurram.mnist_noise import noise_training, training_control
 from ohmloom.systems.neurram.mnist_settings import MnistSettings, arm_name, mean
 from ohmloom.systems.neurram.network import build
 from ohmloom.systems.neurram.publication import PAPER
-from ohmloom.systems.neurram.training import States, Trained, training_set, trainings
+from ohmloom.systems.neurram.training import States, Trained, train_to, training_set
 
 AGES = ("1 s", "1 day", "2 days")
 
@@ -57,9 +57,10 @@ class NeurramMnist(System[MnistSettings]):
         findings.data("mnist", images.origin, f"{settings.training_images:,} of its training images")
         _check_cells(context)
         size = (settings.subset, settings.training_images, settings.validation_images)
-        with trainings(
-            findings.folder / "networks", _networks(context), size, settings.epochs, context.progress
-        ) as trained:
+        wanted = _networks(context)
+        jobs = {one: (train_to, (*size, one.noise, settings.epochs, one.seed, one.on)) for one in wanted}
+        with trainings(findings.folder / "networks", jobs, context.progress) as under_way:
+            trained = States(wanted, under_way)
             _chip(context, trained, images.tensors("test"))  # while the controls' network is still being trained
             noise_training(context, trained, images.tensors("test"))
             training_controls(context, trained, images.tensors("test"))
