@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -48,9 +50,12 @@ def on_cells(network: nn.Module, data: Labelled) -> float:
     return accuracy(held, data)
 
 
-def moved(network: nn.Module, data: Labelled, dies: Sequence[int], signs: str) -> list[float]:
-    """Accuracies of the learned edges on the cells of other dies."""
-    return [on_cells(move_edges(network, die, signs="new" if signs == "new" else "same"), data) for die in dies]
+def moved(
+    network: nn.Module, data: Labelled, dies: Sequence[int], signs: Literal["same", "new"], workers: int = 2
+) -> list[float]:
+    """Accuracies of the learned edges on the cells of other dies, which compute side by side."""
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(lambda die: on_cells(move_edges(network, die, signs=signs), data), dies))
 
 
 Choice = Callable[[Tensor, torch.Generator], Tensor]

@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import nn
@@ -143,13 +144,14 @@ def _cells(study: Study, software: list[float]) -> None:
         study.figure(named.CELLS, held)
         advance()
         dies = range(1, settings.dies + 1)
-        for name, signs in ((named.SAME, "same"), (named.NEW, "new")):
+        kinds: dict[str, Literal["same", "new"]] = {named.SAME: "same", named.NEW: "new"}
+        for name, signs in kinds.items():
             values = study.arm(f"cells/{signs}", lambda s=signs: evaluation.moved(study.network(), study.few, dies, s))
             study.figure(name, values, over="dies")
             if signs == "same":
                 study.figure(named.MOVED_LOSS, [software[0] - value for value in values], "points", "dies")
             advance()
-    again = study.arm("cells/retrained", lambda: [evaluation.on_cells(study.network("retrained"), study.test)])
+    again = study.arm("accuracy/retrained", lambda: [accuracy(study.network("retrained"), study.test)])
     study.figure(named.RETRAINED, again)
 
 
