@@ -6,7 +6,7 @@ from ohmloom.experiments import Context, System, Tier
 from ohmloom.systems.edge_pruning.drive_claims import CLAIMS, CONTROLS
 from ohmloom.systems.edge_pruning.drive_study import study
 from ohmloom.systems.edge_pruning.publication import PAPER
-from ohmloom.systems.edge_pruning.settings import DriveSettings
+from ohmloom.systems.edge_pruning.settings import VESSELS, DriveSettings
 
 
 class EdgePruningDrive(System[DriveSettings]):
@@ -20,9 +20,9 @@ class EdgePruningDrive(System[DriveSettings]):
     controls = CONTROLS
     tiers = {  # noqa: RUF012
         "smoke": Tier(summary="Drawn vessels, a narrow network, short trainings.", budget=60, settings=DriveSettings(
-            real=False, width=4, patch=32, patches=512, held_out=2, epochs=3, control_epochs=2,
-            errors=(0.0, 0.02, 0.1), trained_errors=(0.1,), read_noises=(0.0, 0.2), draws=2, dies=2, few_images=2,
-            cell_images=1, cell_side=48, shown=1)),
+            real=False, width=4, patch=32, patches=640, held_out=2, epochs=4, control_epochs=2,
+            recipe=VESSELS.replace(batch=16), errors=(0.0, 0.02, 0.1), trained_errors=(0.1,), read_noises=(0.0, 0.2),
+            draws=2, dies=2, few_images=2, cell_images=1, cell_side=48, shown=1)),
         "standard": Tier(summary="DRIVE, 8 channels instead of 32, one training seed, 5 dies.", budget=1200,
                          settings=DriveSettings()),
         "full": Tier(summary="DRIVE, the published network, patches and epochs, five training seeds: weeks on two "

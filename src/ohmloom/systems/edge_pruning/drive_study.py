@@ -162,8 +162,10 @@ def _photographs(study: DriveStudy) -> None:
         study.figure(f"{label}, validation PR AUC", [held[0].precision_recall])
         rows.append((label, *(round(value, 2) for value in found[label][0])))
     second = _second_observer(study)
-    study.findings.table("Vessels in the field of view", ("by", "PR AUC, %", "ROC AUC, %", "accuracy, %", "F1, %"),
-                         [*rows, *second], f"{len(study.test.levels)} test photographs; accuracy and F1 at 0.5.")  # fmt: skip
+    study.findings.table(
+        "Vessels in the field of view", ("by", "PR AUC, %", "ROC AUC, %", "accuracy, %", "F1, %"), [*rows, *second],
+        f"{len(study.test.levels)} test photographs; accuracy and F1 at 0.5.",
+    )  # fmt: skip
     both = zip(found[named.WEIGHTS], found[named.EDGES], strict=True)
     study.figure(named.GAP, [a.precision_recall - b.precision_recall for a, b in both], "points")
 
