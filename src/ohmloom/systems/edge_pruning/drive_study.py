@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ohmloom.data import Origin
 from ohmloom.experiments import Context, Figure, trainings
 from ohmloom.experiments.trainings import Job
 from ohmloom.systems.edge_pruning import drive_claims as named
@@ -57,7 +58,7 @@ def parts(file: Path, settings: DriveSettings) -> Parts:
     photographs = read_prepared(file, "training")
     learnt, held = photographs.part(slice(settings.held_out, None)), photographs.part(slice(settings.held_out))
     validation = patches(held, max(settings.patches // 10, 1), settings.patch, 1)
-    origin = "real" if settings.real else "synthetic stand-in"
+    origin: Origin = "real" if settings.real else "synthetic stand-in"
     return Parts(patches(learnt, settings.patches, settings.patch, 0), validation, validation, origin)
 
 
@@ -83,7 +84,8 @@ class DriveStudy:
         images = read(self.settings.real)
         with context.progress.task("preparing photographs", total=None):
             self.file = self.findings.keep_file("photographs.safetensors", partial(write_prepared, images))
-        self.origin, self.held = images.origin, self._part("training").part(slice(self.settings.held_out))
+        self.origin: Origin = images.origin
+        self.held = self._part("training").part(slice(self.settings.held_out))
         self.test = self._part("test")
         self.few = self.test.part(slice(self.settings.few_images))
         self.squares = self.test.part(slice(self.settings.cell_images)).middle(self.settings.cell_side)
