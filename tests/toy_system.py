@@ -147,6 +147,7 @@ PLOTS: list[dict[str, Any]] = [
         "axis": "TOPS",
     },
     {"kind": "cost_bars", "labels": ["a"], "values": [1e-12]},
+    {"kind": "segmentations", "panels": [{"title": "a", "file": "arms/a.npz"}], "marks": ["found", "missed"]},
     {"kind": "array_maps", "panels": [{"title": "a", "values": np.array([[1.0, 2.0], [3.0, np.nan]])}]},
     {
         "kind": "floor_plan",

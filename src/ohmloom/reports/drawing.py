@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from ohmloom.experiments.plots import CostBars, Plot
+from ohmloom.experiments.plots import CostBars, Plot, Segmentations
 from ohmloom.experiments.result import Cost
-from ohmloom.reports import chips, curves, style
+from ohmloom.reports import chips, curves, photographs, style
 
 DRAW: dict[str, Callable[..., Figure]] = {
     "accuracy_over_ages": curves.accuracy_over_ages,
@@ -23,13 +24,16 @@ DRAW: dict[str, Callable[..., Figure]] = {
     "cost_bars": chips.cost_bars,
     "floor_plan": chips.floor_plan,
     "array_maps": chips.array_maps,
+    "segmentations": photographs.segmentations,
 }
-WIDE = {"array_maps", "floor_plan", "level_histograms"}  # these take the full width of the page
+WIDE = {"array_maps", "floor_plan", "level_histograms", "segmentations"}  # these take the full width of the page
 
 
-def draw(plot: Plot) -> str:
-    """The SVG of a plot."""
+def draw(plot: Plot, folder: Path | None = None) -> str:
+    """The SVG of a plot; pictures that it only names are read from the run's ``folder``."""
     fields = {n: getattr(plot, n) for n in type(plot).model_fields if n not in ("kind", "name", "title", "caption")}
+    if isinstance(plot, Segmentations):
+        fields["folder"] = folder
     return style.svg(DRAW[kind(plot)](**fields), plot.name, plot.caption)
 
 

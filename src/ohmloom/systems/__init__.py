@@ -96,3 +96,8 @@ register(
     "Edge pruning of random resistors: spoken digits",
     "ohmloom.systems.edge_pruning.spoken:EdgePruningSpoken",
 )
+register(
+    "edge-pruning-drive",
+    "Edge pruning of random resistors: vessels of the retina",
+    "ohmloom.systems.edge_pruning.drive:EdgePruningDrive",
+)
