@@ -14,6 +14,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
 import torch
 
 from benchmarks.circuits import circuits
+from benchmarks.dynamics import dynamics
 from benchmarks.products import convolution, linear, wired
 from benchmarks.programming import programming
 from benchmarks.timing import Result
@@ -28,6 +29,7 @@ BENCHMARKS = {
     "circuits": circuits,
     "wires": wires,
     "wired": wired,
+    "dynamics": dynamics,
 }
 
 
