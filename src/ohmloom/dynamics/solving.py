@@ -44,18 +44,24 @@ def solve(
     drives = stack.autonomous if drives is None else drives
     _check_drives(drives, len(grid) - 1, len(method.nodes), len(stack.layers))
     _check_increments(increments, len(grid) - 1)
-    if path == "fused" or (path == "auto" and fusible(stack, start)):
+    applies = fusible(stack, start, drives)
+    if path == "fused" and not applies:
+        rule = "needs one of float32 and float64 on the processor, no delay and no gradient by the gains"
+        raise ConfigurationError(message("path", rule, "fused", "Use auto."))
+    if path != "plain" and applies:
         states = solve_fused(stack, start, grid.diff(), method, drives, increments)
     else:
         states = _solve_plain(stack, start, grid.diff(), method, drives, increments)
     return states[::substeps]
 
 
-def fusible(stack: Stack, start: Tensor) -> bool:
+def fusible(stack: Stack, start: Tensor, drives: Drives) -> bool:
     """Does the compiled kernel apply?"""
     kinds = {start.dtype, *(layer.weight.dtype for layer in stack.layers)}
     on_processor = start.device.type == "cpu" and all(layer.weight.device.type == "cpu" for layer in stack.layers)
-    return on_processor and len(kinds) == 1 and kinds <= {torch.float32, torch.float64} and start.dim() in (2, 3)
+    floats = len(kinds) == 1 and kinds <= {torch.float32, torch.float64}
+    gains = any(gain is not None and gain.requires_grad for gain in (drives.output, drives.state))
+    return on_processor and floats and start.dim() in (2, 3) and not stack.delay and not gains
 
 
 def _solve_plain(

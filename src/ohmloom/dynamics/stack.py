@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from ohmloom.errors import NotFiniteError, ShapeError, message
+from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
 
 Activation = Literal["relu", "tanh", "identity"]
 
@@ -35,6 +35,7 @@ class Stack(NamedTuple):
     state_gain: float = 0.0  # 1/s; minus the leak
     offset: Tensor | None = None  # (states) or (dies, 1, states), V/s
     rail: float = float("inf")  # largest |v|
+    delay: float = 0.0  # s, of finite amplifiers, to first order: dv/dt = f(v - delay f(v))
 
     @property
     def states(self) -> int:
@@ -94,7 +95,11 @@ def drift(stack: Stack, state: Tensor, sample: Drives) -> Tensor:
 
     A state at its rail stays there while the drift points outwards (the integrator is saturated, not its memory).
     """
-    return project(stack, state, combine(stack, state, hidden(stack, state, sample)[-1], sample))
+    rate = combine(stack, state, hidden(stack, state, sample)[-1], sample)
+    if stack.delay:
+        late = state - stack.delay * rate
+        rate = combine(stack, state, hidden(stack, late, sample)[-1], sample)
+    return project(stack, state, rate)
 
 
 def combine(stack: Stack, state: Tensor, output: Tensor, sample: Drives) -> Tensor:
@@ -119,7 +124,7 @@ def held_by_rails(stack: Stack, state: Tensor) -> Tensor:
 
 
 def check_start(stack: Stack, start: Tensor) -> None:
-    """Raises ShapeError, NotFiniteError, or ValueError's kin for a start that the loop cannot hold."""
+    """Raises ShapeError, NotFiniteError or ConfigurationError for a start that the loop cannot hold."""
     if start.dim() < 2 or start.shape[-1] != stack.states:
         rule = f"must be (trajectories, {stack.states}) or (dies, trajectories, {stack.states})"
         raise ShapeError(message("start", rule, tuple(start.shape), "Add the missing axes."))
@@ -127,4 +132,4 @@ def check_start(stack: Stack, start: Tensor) -> None:
         raise NotFiniteError(message("start", "must be finite", "NaN or inf", "Find where it arises."))
     if float(start.detach().abs().max()) > stack.rail:
         rule = f"must lie within the rails, {stack.rail:g}"
-        raise ShapeError(message("start", rule, f"{float(start.abs().max()):g}", "Lower the unit, or raise the rails."))
+        raise ConfigurationError(message("start", rule, f"{float(start.abs().max()):g}", "Lower the unit, or raise the rails."))
