@@ -23,7 +23,7 @@ NETWORKS = {
 def dynamics(pairs: int) -> list[Result]:
     """500 steps of the classical method; with gradient too; and what a sampler's step costs beside its products."""
     try:
-        import torchdiffeq  # noqa: F401  (an optional peer)
+        import torchdiffeq  # noqa: F401 (an optional peer)
     except ImportError:
         print("dynamics: torchdiffeq is not installed (extra `ode`); only the sampler is timed")
         return [sampler(pairs)]

@@ -53,7 +53,9 @@ def test_the_loop_is_the_network_in_other_units(loop):
     for one in circuits:
         times, signal = sine(one)
         scaled = Samples(times, signal.values * one.units.voltage)
-        found.append(one.units.network(one.run(one.units.volts(torch.tensor([[0.2]]).double()), times, signal=scaled).volts))
+        found.append(
+            one.units.network(one.run(one.units.volts(torch.tensor([[0.2]]).double()), times, signal=scaled).volts)
+        )
     torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-12)
     first, last, bias = torch.tensor(FIRST).double(), torch.tensor(LAST).double(), BIAS.double()
     s = torch.linspace(0, 6, 401).double()

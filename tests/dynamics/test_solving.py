@@ -1,5 +1,7 @@
 """Solvers: orders, oracles from outside, the compiled path against plain torch, rails, bad input."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,7 @@ METHODS = (Euler(), Heun(), RungeKutta4())
 def network(sizes, activation="tanh", dtype=torch.float64, seed=0, **limits) -> tuple[Layer, ...]:
     generator = torch.Generator().manual_seed(seed)
     layers = []
-    for number, (i, o) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for number, (i, o) in enumerate(itertools.pairwise(sizes)):
         weight = torch.randn(o, i, generator=generator, dtype=dtype) / i**0.5
         bias = 0.1 * torch.randn(o, generator=generator, dtype=dtype)
         last = number == len(sizes) - 2
@@ -189,7 +191,7 @@ def test_bad_grids_and_starts_are_refused(times, start, error, words):
 
 def test_starts_beyond_the_rails_and_unfit_drives_are_refused():
     times = torch.linspace(0, 1, 3).double()
-    with pytest.raises(ConfigurationError, match="must lie within the rails, 0.5, got 2"):
+    with pytest.raises(ConfigurationError, match=r"must lie within the rails, 0.5, got 2"):
         solve(STACK._replace(rail=0.5), START + 2, times)
     with pytest.raises(ShapeError, match="one entry for each of the 2 layers"):
         solve(STACK, START, times, drives=Drives((None,)))

@@ -4,6 +4,7 @@ from ohmloom.devices.cells import Cells, Fault, Written
 from ohmloom.devices.conduction import Conduction, HyperbolicSine, Ohmic
 from ohmloom.devices.contract import check_device
 from ohmloom.devices.device import Device, conductance, form, program, sample_reads, switch
+from ohmloom.devices.dynamic import DynamicDevice, HPMemristor
 from ohmloom.devices.faults import Faults, NoFaults, RandomFaults
 from ohmloom.devices.forming import Breakdown, Forming
 from ohmloom.devices.programming import Ideal, OpenLoop, Programming
@@ -20,10 +21,12 @@ __all__ = [
     "Cells",
     "Conduction",
     "Device",
+    "DynamicDevice",
     "Fault",
     "Faults",
     "FlickerNoise",
     "Forming",
+    "HPMemristor",
     "HyperbolicSine",
     "Ideal",
     "NoFaults",

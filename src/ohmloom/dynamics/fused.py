@@ -40,7 +40,7 @@ class Plan(NamedTuple):
 def solve_fused(
     stack: Stack, start: Tensor, steps: Tensor, method: Method, drives: Drives, increments: Tensor | None
 ) -> Tensor:
-    """The states after each of ``steps`` (s): (steps + 1, ..., trajectories, states); die by die where there are some."""
+    """The states after each of ``steps`` (s): (steps + 1, ..., trajectories, states); die by die if there are any."""
     plan = _plan(stack, start.dtype, steps, method, drives)
     if start.dim() == 2 and all(layer.weight.dim() == 2 for layer in stack.layers):
         return _solve_die(plan, stack, start, drives, increments, None)
@@ -134,7 +134,9 @@ class _FusedSolve(torch.autograd.Function):
     """Inputs: plan, start (trajectories, states), increments, offset, then weights, biases and drives of the layers."""
 
     @staticmethod
-    def forward(ctx: Any, plan: Plan, start: Tensor, increments: Tensor | None, offset: Tensor | None, *rest: Any) -> Tensor:  # noqa: E501
+    def forward(
+        ctx: Any, plan: Plan, start: Tensor, increments: Tensor | None, offset: Tensor | None, *rest: Any
+    ) -> Tensor:
         packed = _pack(plan, increments, offset, rest)
         out = torch.empty(len(plan.steps) + 1, *start.shape, dtype=start.dtype)
         out[0] = start.detach()

@@ -2,8 +2,8 @@
 
 All arrays are contiguous and of one type, float32 or float64. A stack is packed: ``sizes`` are the widths (states,
 hidden ..., states), ``weights`` the matrices (out, in) one after the other, ``biases`` the biases. A drive of layer l
-begins at ``places[l]`` of ``drive`` (-1: none) and is (steps · stages, copies[l], out). ``limits`` (layers, 3) holds low,
-high and unit of each stage. ``gains`` (times, 2) multiply output and state; one row serves all times.
+begins at ``places[l]`` of ``drive`` (-1: none) and is (steps · stages, copies[l], out). ``limits`` (layers, 3) holds
+low, high and unit of each stage. ``gains`` (times, 2) multiply output and state; one row serves all times.
 A block of trajectories passes through all steps before the next one does, so that it stays in the cache.
 """
 

@@ -3,7 +3,7 @@
 Nodes: ``s<k>`` state k and ``ns<k>`` its inverse, ``q<c>`` and ``nq<c>`` channel c of the signal, ``a<l>_<o>`` output o
 of amplifier l, ``u<l>_<o>`` behind its rectifier and ``nu<l>_<o>`` the inverse, ``j<l>_<o>`` the virtual ground of its
 line. A positive cell is driven by the inverse, because amplifiers invert. Amplifiers have one pole: a transconductance
-of 1 S into A0 and 1 / (2π GBW). Capacitors across the last amplifiers integrate; with rails, a clamp across each of them
+of 1 S into A0 and 1 / (2π GBW). Capacitors across the last amplifiers integrate; with rails, a clamp across each
 carries what would push it further (that is what a projected integrator is).
 """
 

@@ -19,7 +19,7 @@ class Windows(NamedTuple):
 
 
 def windows(record: Tensor, length: int, chosen: Tensor | None = None) -> Windows:
-    """Windows of ``length`` steps of a record (samples, states): every one that fits, or those that begin at ``chosen``.
+    """Windows of ``length`` steps of a record (samples, states): all that fit, or those that begin at ``chosen``.
 
     The solver takes all of them as trajectories of one batch, which costs hardly more than one of them, and errors
     grow over ``length`` steps only, not over the whole record. Raises ConfigurationError for a record shorter than one

@@ -132,4 +132,6 @@ def check_start(stack: Stack, start: Tensor) -> None:
         raise NotFiniteError(message("start", "must be finite", "NaN or inf", "Find where it arises."))
     if float(start.detach().abs().max()) > stack.rail:
         rule = f"must lie within the rails, {stack.rail:g}"
-        raise ConfigurationError(message("start", rule, f"{float(start.abs().max()):g}", "Lower the unit, or raise the rails."))
+        raise ConfigurationError(
+            message("start", rule, f"{float(start.abs().max()):g}", "Lower the unit, or raise the rails.")
+        )

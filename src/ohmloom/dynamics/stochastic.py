@@ -28,7 +28,7 @@ def solve_noisy(
     drives: Drives | None = None,
     substeps: int = 1,
 ) -> Tensor:
-    """dv = f dt + σ(v) dW on a grid: (times, dies, trajectories, states), from ``start`` ((dies,) trajectories, states).
+    """dv = f dt + σ(v) dW: (times, dies, trajectories, states), from ``start`` ((dies,) trajectories, states).
 
     ``euler`` is Euler-Maruyama, whose Ito form gets the drift ½ σ_k ∂σ_k/∂v_k under the Stratonovich reading; ``heun``
     is the Stratonovich Heun method, and the Ito reading takes that drift away. Each needs steps that resolve hidden
