@@ -191,11 +191,11 @@ def test_long_steps_are_subdivided_and_said_or_refused(loop):
     one = loop()
     times, signal = sine(one)
     coarse = times[::100]
-    with pytest.warns(UserWarning, match=r"exceed the fastest time constant, .*: each is taken in 2"):
-        course = one.run(torch.ones(1, 1).double(), coarse, signal=signal)
-    assert course.substeps == 2
+    with pytest.warns(UserWarning, match=r"exceed the fastest time constant, .*: each is taken in 3"):
+        course = one.run(torch.full((1, 1), 0.5).double(), coarse, signal=signal)
+    assert course.substeps == 3
     with pytest.raises(ConfigurationError, match="must not be longer than the fastest time constant"):
-        one.run(torch.ones(1, 1).double(), coarse, signal=signal, long_steps="refuse")
+        one.run(torch.full((1, 1), 0.5).double(), coarse, signal=signal, long_steps="refuse")
 
 
 def test_an_unstable_loop_is_warned_of_with_its_eigenvalue(stored):
