@@ -102,6 +102,11 @@ class Loop:
             for m in self.matrices[:-1]
         )
 
+    @property
+    def delay(self) -> float:
+        """What the hidden stages together delay the drift by, s, where ``lag`` is a delay; else zero."""
+        return sum(float(lag.mean()) for lag in self.poles) if self.circuit.lag == "delay" else 0.0
+
     def stack(self) -> Stack:
         """The drift function of the loop in volts and seconds, with all that the circuit does but the poles."""
         units, circuit = self.units, self.circuit
@@ -113,14 +118,11 @@ class Loop:
             layers.append(self._layer(number, weight, bias, kind))
         leak = 0.0 if circuit.leak is None else 1 / (circuit.leak * circuit.capacitance)
         rail = math.inf if circuit.rail is None else circuit.rail
-        delay = 0.0
-        if circuit.gain_bandwidth is not None and circuit.lag == "delay":
-            delay = sum(float(lag.mean()) for lag in self.poles)
         offset = None
         if circuit.offset:
             offset = self._offsets(len(self.matrices) - 1) * line_conductance(self.matrices[-1]) / circuit.capacitance
             offset = offset.unsqueeze(1)
-        return Stack(tuple(layers), 1 / units.time, -leak, offset, rail, delay)
+        return Stack(tuple(layers), 1 / units.time, -leak, offset, rail, self.delay)
 
     def _layer(self, number: int, weight: Tensor, bias: Tensor | None, kind: Activation) -> Layer:
         """One layer in volts; the last has no stage, its currents go to the integrators."""
@@ -143,11 +145,12 @@ class Loop:
 
     def drives(self, times: Tensor, method: Method, signal: Signal | None, gains: Signal | None = None) -> Drives:
         """Signals (V) sampled at the stages of a grid. ``gains``: two channels, the multiplier before the integrator
-        (a factor) and the one that feeds the state back (a factor of 1 / time constant)."""
+        (a factor) and the one that feeds the state back (a factor of 1 / time constant). A delay of the stages is one
+        of the signal too."""
         stages = stage_times(times, method.nodes)
         driven: list[Tensor | None] = [None] * len(self.matrices)
         if signal is not None:
-            channels = signal.stages(stages).to(self.matrices[0].effective())
+            channels = signal.stages((stages - self.delay).clamp_min(float(times[0]))).to(self.matrices[0].effective())
             self._check_signal(channels)
             if self.driven:
                 weight = self.matrices[0].effective()[..., self.states :]  # (dies, out, driven)

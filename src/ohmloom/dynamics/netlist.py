@@ -29,7 +29,7 @@ from ohmloom.errors import ConfigurationError, message
 OPEN_LOOP_GAIN = 1e6
 FAST = 1e9  # Hz: the bandwidth of amplifiers of a loop that names none
 CLAMP = 1e3  # how much better a clamp conducts than the line that it relieves
-OPTIONS = ".options reltol=1e-6 abstol=1e-12 vntol=1e-9 chgtol=1e-18 method=gear"
+OPTIONS = ".options reltol=1e-6 trtol=1 abstol=1e-12 vntol=1e-9 chgtol=1e-18 method=gear"
 
 
 def loop_netlist(
