@@ -14,6 +14,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
 import torch
 
 from benchmarks.circuits import circuits
+from benchmarks.dynamics import dynamics
 from benchmarks.edges import edges
 from benchmarks.graphs import graphs
 from benchmarks.products import convolution, linear, wired
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "wired": wired,
     "graphs": graphs,
     "edges": edges,
+    "dynamics": dynamics,
 }
 
 

@@ -136,3 +136,10 @@ def test_report_refuses_other_targets(generator):
         programming_report(torch.zeros(4, 5), written, 1e-6)
     with pytest.raises(ShapeError, match="wanted: must hold at least one cell"):
         programming_report(torch.zeros(4, 4), written, 1e-6, wanted=torch.zeros(4, 4, dtype=torch.bool))
+
+
+def test_a_programmer_of_few_levels_aims_at_the_nearest(generator):
+    device = Device(name="test", g_min=20e-6, g_max=100e-6, programming=OpenLoop(deviation=(0.0,), levels=5))
+    targets = torch.tensor([[0.0, 20e-6, 29e-6, 31e-6, 100e-6]], dtype=torch.float64)
+    written = program(device, targets, generator).cells.written
+    torch.testing.assert_close(written, torch.tensor([[0.0, 20e-6, 20e-6, 40e-6, 100e-6]], dtype=torch.float64))

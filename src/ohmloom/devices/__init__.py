@@ -4,6 +4,7 @@ from ohmloom.devices.cells import Cells, Fault, Written
 from ohmloom.devices.conduction import Conduction, HyperbolicSine, Ohmic
 from ohmloom.devices.contract import check_device
 from ohmloom.devices.device import Device, conductance, form, program, sample_reads, set_and_reset, switch
+from ohmloom.devices.dynamic import DynamicDevice, HPMemristor
 from ohmloom.devices.faults import Faults, NoFaults, RandomFaults
 from ohmloom.devices.forming import Breakdown, Forming, Measured
 from ohmloom.devices.measured import arrays, read_array
@@ -21,10 +22,12 @@ __all__ = [
     "Cells",
     "Conduction",
     "Device",
+    "DynamicDevice",
     "Fault",
     "Faults",
     "FlickerNoise",
     "Forming",
+    "HPMemristor",
     "HyperbolicSine",
     "Ideal",
     "Measured",

@@ -58,10 +58,20 @@ class OpenLoop(Programming):
     """One pulse, no verification: written = max(0, target + sigma(target) z).
 
     sigma = g_max (d_0 + d_1 x + d_2 x^2 + ...) with x = target / g_max and d = ``deviation``; negative counts as 0.
+    With ``levels`` a programmer aims at so many equal steps of the range only; targets below g_min stay as they are.
     """
 
     kind: Literal["open-loop"] = "open-loop"
     deviation: tuple[float, ...] = Field(min_length=1)
+    levels: int | None = Field(None, ge=2)
+
+    def aims(self, device: Device, targets: Tensor) -> Tensor:
+        """The levels nearest to ``targets``, S."""
+        if self.levels is None:
+            return targets
+        step = (device.g_max - device.g_min) / (self.levels - 1)
+        nearest = device.g_min + ((targets - device.g_min) / step).round() * step
+        return torch.where(targets < device.g_min, targets, nearest)
 
     def spread(self, device: Device, targets: Tensor) -> Tensor:
         """sigma(target) in S."""
@@ -81,7 +91,8 @@ class OpenLoop(Programming):
         wanted: Tensor,
     ) -> Written:
         z = torch.randn(targets.shape, generator=generator, dtype=targets.dtype, device=generator.device)
-        reached = (targets + self.spread(device, targets) * z).clamp_min(0)
+        aims = self.aims(device, targets)
+        reached = (aims + self.spread(device, aims) * z).clamp_min(0)
         return _blind(device, reached, faults, latent, generator, wanted)
 
 

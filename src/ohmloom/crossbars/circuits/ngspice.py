@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ohmloom.crossbars.circuits.netlist import RESULTS, netlist, nodes
@@ -42,6 +43,21 @@ def run_ngspice(text: str) -> list[dict[str, float]]:
     Names are those of ngspice: ``v(r0_1)``, ``i(vs3)``. Raises SpiceError, with ngspice's last lines, where it is
     missing or fails.
     """
+    wanted = len(re.findall("^op$", text, re.MULTILINE))
+    plots = _run(text, wanted, "operating points")
+    return [{name: float(values[0]) for name, values in plot.items()} for plot in plots]
+
+
+def run_transient(text: str) -> dict[str, NDArray[np.float64]]:
+    """Run a netlist with one transient analysis: the course of every variable it writes, ``time`` (s) among them.
+
+    Raises SpiceError as `run_ngspice` does.
+    """
+    return _run(text, 1, "transient analysis")[0]
+
+
+def _run(text: str, wanted: int, what: str) -> list[dict[str, NDArray[np.float64]]]:
+    """Run a netlist and return its ``wanted`` plots."""
     program = available()
     if program is None:
         remedy = "Install it (Debian and Ubuntu: apt-get install ngspice; macOS: brew install ngspice)."
@@ -52,28 +68,28 @@ def run_ngspice(text: str) -> list[dict[str, float]]:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
         results = Path(folder, RESULTS)
         plots = read_raw(results.read_bytes()) if results.is_file() else []
-        wanted = len(re.findall("^op$", text, re.MULTILINE))
         if len(plots) != wanted:
             last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-LAST_LINES:])
             given = f"{len(plots)} and exit code {done.returncode}"
             remedy = f"Its last lines:\n{last}"
-            raise SpiceError(message("ngspice", f"must find {wanted} operating points", given, remedy))
+            raise SpiceError(message("ngspice", f"must find {wanted} {what}", given, remedy))
     return plots
 
 
-def read_raw(contents: bytes) -> list[dict[str, float]]:
-    """The plots of a binary file of operating points: each variable's value by its name."""
+def read_raw(contents: bytes) -> list[dict[str, NDArray[np.float64]]]:
+    """The plots of a binary file: each variable's values by its name, one for an operating point."""
     plots = []
     while contents:
         head, mark, rest = contents.partition(b"Binary:\n")
-        count = re.search(rb"No\. Variables:\s*(\d+)", head)
-        if not mark or count is None:
+        count, points = (re.search(rb"No\. " + what + rb":\s*(\d+)", head) for what in (b"Variables", b"Points"))
+        if not mark or count is None or points is None:
             break
-        size = 8 * int(count.group(1))
+        size = 8 * int(count.group(1)) * int(points.group(1))
         names = re.findall(r"^\s*\d+\s+(\S+)\s+\S+\s*$", head.decode(errors="replace"), re.MULTILINE)
-        if len(rest) < size or 8 * len(names) != size:
+        if len(rest) < size or len(names) != int(count.group(1)):
             break  # cut off while it was written
-        plots.append(dict(zip(names, np.frombuffer(rest[:size], "<f8").tolist(), strict=True)))
+        table = np.frombuffer(rest[:size], "<f8").reshape(-1, len(names))
+        plots.append(dict(zip(names, table.T, strict=True)))
         contents = rest[size:].lstrip(b"\n")
     return plots
 
