@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ohmloom.experiments.plots import CostBars, Plot
 from ohmloom.experiments.result import Cost
-from ohmloom.reports import chips, curves, style
+from ohmloom.reports import chips, curves, planes, style
 
 DRAW: dict[str, Callable[..., Figure]] = {
     "accuracy_over_ages": curves.accuracy_over_ages,
@@ -23,8 +23,11 @@ DRAW: dict[str, Callable[..., Figure]] = {
     "cost_bars": chips.cost_bars,
     "floor_plan": chips.floor_plan,
     "array_maps": chips.array_maps,
+    "point_clouds": planes.point_clouds,
+    "vector_fields": planes.vector_fields,
 }
-WIDE = {"array_maps", "floor_plan", "level_histograms"}  # these take the full width of the page
+# these take the full width of the page
+WIDE = {"array_maps", "floor_plan", "level_histograms", "point_clouds", "vector_fields"}
 
 
 def draw(plot: Plot) -> str:
