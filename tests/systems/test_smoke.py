@@ -31,6 +31,16 @@ TRAINED = {
     "training on recovers them",
     "the limiter halves the flips",
     "the limiter costs little",
+    "the score is learned, t = 0.1",
+    "the score is learned, t = 0.5",
+    "the score is learned, t = 1",
+    "cells as written generate as the digital network does",
+    "the ring has its radius",
+    "points lie on the ring",
+    "the stochastic sampler is flatter in write error",
+    "training with noise helps the flow",
+    "training with noise helps the stochastic sampler",
+    "the released schedule does not reach N(0, 1)",
 }  # need more than a smoke run
 
 

@@ -96,3 +96,8 @@ register(
     "Edge pruning of random resistors: spoken digits",
     "ohmloom.systems.edge_pruning.spoken:EdgePruningSpoken",
 )
+register(
+    "diffusion-ring",
+    "Score-based diffusion on an analogue loop: a ring of points",
+    "ohmloom.systems.diffusion.ring:DiffusionRing",
+)
