@@ -103,9 +103,9 @@ class SelfSeeded(Programming):
 
     kind: Literal["test-self-seeded"] = "test-self-seeded"
 
-    def write(self, device, targets, faults, latent, generator, wanted):
-        noisy = targets * (1 + 0.01 * torch.rand_like(targets))
-        return Ideal().write(device, noisy, faults, latent, generator, wanted)
+    def write(self, device, fresh, generator):
+        noisy = fresh.targets * (1 + 0.01 * torch.rand_like(fresh.targets))
+        return Ideal().write(device, fresh._replace(targets=noisy), generator)
 
 
 class Everywhere(Programming):
@@ -113,8 +113,9 @@ class Everywhere(Programming):
 
     kind: Literal["test-everywhere"] = "test-everywhere"
 
-    def write(self, device, targets, faults, latent, generator, wanted):
-        return Ideal().write(device, targets + 1e-9, faults, latent, generator, torch.ones_like(wanted))
+    def write(self, device, fresh, generator):
+        everywhere = fresh._replace(targets=fresh.targets + 1e-9, wanted=torch.ones_like(fresh.wanted))
+        return Ideal().write(device, everywhere, generator)
 
 
 class WideCodes(Faults):

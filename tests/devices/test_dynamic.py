@@ -37,7 +37,7 @@ def test_the_loop_of_current_and_voltage_is_pinched_and_open():
 
 
 def test_the_textbook_mobility_hardly_moves_it():
-    """1 V at 4 Hz: a swing of about 0.02 with k = 1e4... which is why 9e4 is the default."""
+    """1 V at 4 Hz with k = 1e4: a tenth of the swing of the default."""
     slow, fast = (swing(HPMemristor(mobility_factor=k), 4.0)[1] for k in (1e4, 9e4))
     assert float(slow.max() - slow.min()) < 0.1 * float(fast.max() - fast.min())
 

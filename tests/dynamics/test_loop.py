@@ -57,8 +57,9 @@ def test_the_loop_is_the_network_in_other_units(loop):
             one.units.network(one.run(one.units.volts(torch.tensor([[0.2]]).double()), times, signal=scaled).volts)
         )
     torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-12)
-    first, last, bias = torch.tensor(FIRST).double(), torch.tensor(LAST).double(), BIAS.double()
-    s = torch.linspace(0, 6, 401).double()
+    first, last = (torch.tensor(w, dtype=torch.float64) for w in (FIRST, LAST))
+    bias = BIAS.double()
+    s = torch.linspace(0, 6, 401, dtype=torch.float64)
     fine = Samples(s, signal.values)
     nodes = (0.0, 0.5, 0.5, 1.0)
     driven = fine.stages(s[:-1, None] + s.diff()[:, None] * torch.tensor(nodes)) @ first[:, 1:].T
@@ -124,7 +125,7 @@ def test_ngspice_agrees_with_the_ideal_loop(loop):
 def test_ngspice_agrees_with_the_saturating_loop_and_not_with_the_ideal_one(loop):
     """Hidden stages that clamp at 0.3 V: 1e-4 of the span."""
     ideal, bent = loop(), loop(clamp="0.3 V")
-    times, signal = sine(ideal)
+    times, signal = sine(ideal, 801)
     start = torch.tensor([[0.2]]).double()
     wanted = bent.run(start, times, signal=signal).volts[:, 0, 0]
     found = solve_in_ngspice(loop(clamp="0.3 V", gain_bandwidth="100 MHz"), start[0], times, signal=signal)
@@ -191,11 +192,11 @@ def test_long_steps_are_subdivided_and_said_or_refused(loop):
     one = loop()
     times, signal = sine(one)
     coarse = times[::100]
-    with pytest.warns(UserWarning, match=r"exceed the fastest time constant, .*: each is taken in 2"):
-        course = one.run(torch.ones(1, 1).double(), coarse, signal=signal)
-    assert course.substeps == 2
+    with pytest.warns(UserWarning, match=r"exceed the fastest time constant, .*: each is taken in 3"):
+        course = one.run(torch.full((1, 1), 0.5).double(), coarse, signal=signal)
+    assert course.substeps == 3
     with pytest.raises(ConfigurationError, match="must not be longer than the fastest time constant"):
-        one.run(torch.ones(1, 1).double(), coarse, signal=signal, long_steps="refuse")
+        one.run(torch.full((1, 1), 0.5).double(), coarse, signal=signal, long_steps="refuse")
 
 
 def test_an_unstable_loop_is_warned_of_with_its_eigenvalue(stored):

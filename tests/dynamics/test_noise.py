@@ -43,7 +43,7 @@ def test_a_leaky_integrator_follows_the_theory_of_ornstein_and_uhlenbeck(method)
     tolerance = 3 * math.sqrt(2 / COUNT) + 2 * bias
     assert float(found[-1].var()) == pytest.approx(variance[1], rel=tolerance)
     together = torch.cov(torch.stack([found[50], found[-1]]))[0, 1]
-    assert float(together) == pytest.approx(variance[0] * math.exp(-1), rel=0.06)
+    assert float(together) == pytest.approx(variance[0] * math.exp(-1), rel=0.09)
 
 
 def test_halving_the_step_changes_neither_mean_nor_variance_and_fixed_noise_for_each_step_fails():
@@ -98,7 +98,7 @@ def test_slow_processes_keep_their_variance_and_correlation_over_any_step(kind, 
     first = begin(process, COUNT, generator())
     second = advance(process, first, step, generator(1))
     assert float(second.var()) == pytest.approx(0.04, rel=0.04)
-    assert float((first * second).mean()) == pytest.approx(0.04 * math.exp(-step), abs=3 * 0.04 / COUNT**0.5)
+    assert float((first * second).mean()) == pytest.approx(0.04 * math.exp(-step), abs=5 * 0.04 / COUNT**0.5)
 
 
 def test_the_noise_of_a_loop_is_that_of_its_matrices(stored):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 from html.parser import HTMLParser
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from ohmloom.errors import ConfigurationError, FormatError
@@ -16,6 +18,7 @@ from ohmloom.experiments import run
 from ohmloom.experiments.plots import Plot
 from ohmloom.reports import write_report
 from ohmloom.reports.drawing import DRAW, draw
+from ohmloom.reports.photographs import COLOURS, coloured
 from ohmloom.reports.style import VARIABLES
 from tests.toy_system import PLOTS, Toy
 
@@ -160,6 +163,38 @@ def test_every_kind_of_plot_can_be_drawn_and_is_tried_here() -> None:
 def drawn(kind: str, **changes: Any) -> str:
     fields = next(plot for plot in PLOTS if plot["kind"] == kind) | {"name": "it"} | changes
     return draw(Plot.kinds()[kind](**{name: value for name, value in fields.items() if name != "kind"}))
+
+
+def test_a_segmentation_is_drawn_from_its_file_and_says_so_where_there_is_none(tmp_path: Path) -> None:
+    fields = {"name": "it", "caption": "c", "panels": [{"title": "a", "file": "arms/a.npz"}], "marks": ["hit", "miss"]}
+    plot = Plot.kinds()["segmentations"](**fields)
+    assert "<image" not in draw(plot)
+    assert "kept in the run's own folder" in draw(plot, tmp_path)
+    (tmp_path / "arms").mkdir()
+    np.savez(tmp_path / "arms" / "a.npz", levels=np.full((20, 30), 99, np.uint8), marks=np.eye(20, 30, dtype=np.uint8))
+    text = draw(plot, tmp_path)
+    assert "<image" in text
+    assert "own folder" not in text
+    for bad in ("/etc/a.npz", "../a.npz", "a.png"):
+        with pytest.raises(ConfigurationError):
+            Plot.kinds()["segmentations"](**{**fields, "panels": [{"title": "a", "file": bad}]})
+
+
+def test_marks_are_colours_and_levels_grey() -> None:
+    levels, marks = np.full((700, 500), 200, np.uint8), np.zeros((700, 500), np.uint8)
+    marks[:, 250:] = 2
+    picture = coloured(levels, marks)
+    assert picture.shape == (233, 166, 3)
+    assert set(map(tuple, picture[:, :80].reshape(-1, 3))) == {(150, 150, 150)}
+    assert set(map(tuple, picture[:, 90:].reshape(-1, 3))) == {tuple(int(COLOURS[1][k : k + 2], 16) for k in (1, 3, 5))}
+
+
+def test_colours_of_marks_differ_in_lightness() -> None:
+    def lightness(colour: str) -> float:
+        return sum(share * int(colour[k : k + 2], 16) for share, k in ((0.3, 1), (0.59, 3), (0.11, 5)))
+
+    ordered = sorted(map(lightness, COLOURS))
+    assert min(b - a for a, b in itertools.pairwise(ordered)) > 20
 
 
 def test_the_floor_plan_shows_each_core_and_layer() -> None:

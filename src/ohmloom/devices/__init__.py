@@ -1,6 +1,6 @@
 """One cell: how it is written, kept, read, formed, and how it fails."""
 
-from ohmloom.devices.cells import Cells, Fault, Written
+from ohmloom.devices.cells import Cells, Fault, Fresh, Written
 from ohmloom.devices.conduction import Conduction, HyperbolicSine, Ohmic
 from ohmloom.devices.contract import check_device
 from ohmloom.devices.device import Device, conductance, form, program, sample_reads, set_and_reset, switch
@@ -27,6 +27,7 @@ __all__ = [
     "Faults",
     "FlickerNoise",
     "Forming",
+    "Fresh",
     "HPMemristor",
     "HyperbolicSine",
     "Ideal",

@@ -31,6 +31,15 @@ class Cells(NamedTuple):
     on: Tensor  # S, the cell's own on state, to which `switch` sets it back
 
 
+class Fresh(NamedTuple):
+    """Cells that are about to be written; every leaf has the shape (..., rows, columns)."""
+
+    targets: Tensor  # S
+    faults: Tensor  # int8, Fault
+    latent: Tensor  # N(0, 1)
+    wanted: Tensor  # bool, False where there is no cell
+
+
 class Written(NamedTuple):
     """What a programming run leaves behind."""
 

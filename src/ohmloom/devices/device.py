@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ohmloom.descriptions import Choice, Preset
-from ohmloom.devices.cells import Cells, Fault, Written
+from ohmloom.devices.cells import Cells, Fault, Fresh, Written
 from ohmloom.devices.conduction import Conduction, Ohmic
 from ohmloom.devices.faults import Faults, NoFaults
 from ohmloom.devices.forming import Forming
@@ -75,7 +75,7 @@ def program(device: Device, targets: Tensor, generator: torch.Generator, *, want
     wanted = _check_wanted(wanted, targets.shape, generator)
     aims = targets.detach().to(generator.device)
     faults, latent = _fresh(device, aims.shape, aims.dtype, generator, wanted)
-    written = device.programming.write(device, aims, faults, latent, generator, wanted)
+    written = device.programming.write(device, Fresh(aims, faults, latent, wanted), generator)
     if targets.device == generator.device:
         return written
     cells = Cells(*(leaf.to(targets.device) for leaf in written.cells))

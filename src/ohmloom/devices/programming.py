@@ -10,31 +10,19 @@ from pydantic import Field
 from torch import Tensor
 
 from ohmloom.descriptions import Part
-from ohmloom.devices.cells import Cells, Written
+from ohmloom.devices.cells import Cells, Fresh, Written
 
 if TYPE_CHECKING:
     from ohmloom.devices.device import Device
 
 
 class Programming(Part, ABC):
-    """A way to write conductances.
-
-    Arguments of :meth:`write`: ``targets`` in S, (..., rows, columns), checked; ``faults`` int8 and ``latent`` N(0, 1)
-    of the fresh cells, same shape; ``wanted`` bool, False where there is no cell. Faulty cells hold
-    what ``device.with_faults`` says.
-    """
+    """A way to write conductances."""
 
     @abstractmethod
-    def write(
-        self,
-        device: Device,
-        targets: Tensor,
-        faults: Tensor,
-        latent: Tensor,
-        generator: torch.Generator,
-        wanted: Tensor,
-    ) -> Written:
-        """Write ``targets`` and say what was reached."""
+    def write(self, device: Device, fresh: Fresh, generator: torch.Generator) -> Written:
+        """Write the targets of ``fresh`` cells, which were checked, and say what was reached. Faulty cells hold what
+        ``device.with_faults`` says."""
 
 
 class Ideal(Programming):
@@ -42,16 +30,8 @@ class Ideal(Programming):
 
     kind: Literal["ideal"] = "ideal"
 
-    def write(
-        self,
-        device: Device,
-        targets: Tensor,
-        faults: Tensor,
-        latent: Tensor,
-        generator: torch.Generator,
-        wanted: Tensor,
-    ) -> Written:
-        return _blind(device, targets, faults, latent, generator, wanted)
+    def write(self, device: Device, fresh: Fresh, generator: torch.Generator) -> Written:
+        return _blind(device, fresh, generator)
 
 
 class OpenLoop(Programming):
@@ -63,7 +43,7 @@ class OpenLoop(Programming):
 
     kind: Literal["open-loop"] = "open-loop"
     deviation: tuple[float, ...] = Field(min_length=1)
-    levels: int | None = Field(None, ge=2)
+    levels: int | None = Field(default=None, ge=2)
 
     def aims(self, device: Device, targets: Tensor) -> Tensor:
         """The levels nearest to ``targets``, S."""
@@ -81,25 +61,17 @@ class OpenLoop(Programming):
             total = total * level + coefficient
         return total.clamp_min(0) * device.g_max
 
-    def write(
-        self,
-        device: Device,
-        targets: Tensor,
-        faults: Tensor,
-        latent: Tensor,
-        generator: torch.Generator,
-        wanted: Tensor,
-    ) -> Written:
+    def write(self, device: Device, fresh: Fresh, generator: torch.Generator) -> Written:
+        targets = fresh.targets
         z = torch.randn(targets.shape, generator=generator, dtype=targets.dtype, device=generator.device)
         aims = self.aims(device, targets)
         reached = (aims + self.spread(device, aims) * z).clamp_min(0)
-        return _blind(device, reached, faults, latent, generator, wanted)
+        return _blind(device, fresh._replace(targets=reached), generator)
 
 
-def _blind(
-    device: Device, reached: Tensor, faults: Tensor, latent: Tensor, generator: torch.Generator, wanted: Tensor
-) -> Written:
-    """One pulse for each wanted cell, then one noisy read that nobody acts on."""
+def _blind(device: Device, fresh: Fresh, generator: torch.Generator) -> Written:
+    """One pulse for each wanted cell, which reaches its target, then one noisy read that nobody acts on."""
+    reached, faults, latent, wanted = fresh
     held = device.with_faults(reached, faults)
     written = torch.where(wanted, held, 0.0)
     read_back = torch.where(wanted, noisy_read(device, held, generator), 0.0)

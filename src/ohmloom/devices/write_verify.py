@@ -8,7 +8,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from ohmloom.devices.cells import Cells, Fault, Written
+from ohmloom.devices.cells import Cells, Fault, Fresh, Written
 from ohmloom.devices.programming import Programming
 from ohmloom.devices.pulses import PulseModel, Traits
 from ohmloom.errors import message
@@ -65,15 +65,8 @@ class WriteVerify(Programming):
                 raise ValueError(message(name, f"must reach the start, {start} V", f"{limit} V", "Raise it."))
         return self
 
-    def write(
-        self,
-        device: Device,
-        targets: Tensor,
-        faults: Tensor,
-        latent: Tensor,
-        generator: torch.Generator,
-        wanted: Tensor,
-    ) -> Written:
+    def write(self, device: Device, fresh: Fresh, generator: torch.Generator) -> Written:
+        targets, faults, latent, wanted = fresh
         place = wanted.flatten().nonzero().squeeze(1)
         aims, broken = targets.flatten()[place], faults.flatten()[place]
         traits, g = self.model.draw(len(place), targets.dtype, generator)

@@ -65,16 +65,18 @@ class Loop:
         if [inputs for _, inputs in widths] != wanted:
             rule = f"must follow one another from {wanted[0]} inputs to {states} states"
             raise ShapeError(message("loop.matrices", rule, widths, "Check driven, and the order of the layers."))
-        if not len(self.activations) == len(widths) == len(self._biases) == len(self._added):
+        if not len(self.activations) == len(widths) == len(self.each_bias) == len(self.each_added):
             rule = f"must be one for each of the {len(widths)} matrices"
             raise ShapeError(message("loop.activations", rule, self.activations, "Also biases and added."))
 
     @property
-    def _biases(self) -> tuple[Tensor | None, ...]:
+    def each_bias(self) -> tuple[Tensor | None, ...]:
+        """The bias of every layer, None where there is none."""
         return (None,) * len(self.matrices) if self.biases is None else self.biases
 
     @property
-    def _added(self) -> tuple[tuple[int, int] | None, ...]:
+    def each_added(self) -> tuple[tuple[int, int] | None, ...]:
+        """The channels added at every layer, None where there are none."""
         return (None,) * len(self.matrices) if self.added is None else self.added
 
     @property
@@ -100,23 +102,27 @@ class Loop:
             for m in self.matrices[:-1]
         )
 
+    @property
+    def delay(self) -> float:
+        """What the hidden stages together delay the drift by, s, where ``lag`` is a delay; else zero."""
+        return sum(float(lag.mean()) for lag in self.poles) if self.circuit.lag == "delay" else 0.0
+
     def stack(self) -> Stack:
         """The drift function of the loop in volts and seconds, with all that the circuit does but the poles."""
         units, circuit = self.units, self.circuit
         layers = []
-        for number, (matrix, bias, kind) in enumerate(zip(self.matrices, self._biases, self.activations, strict=True)):
+        for number, (matrix, bias, kind) in enumerate(
+            zip(self.matrices, self.each_bias, self.activations, strict=True)
+        ):
             weight = matrix.effective()[..., : self.states] if number == 0 else matrix.effective()
             layers.append(self._layer(number, weight, bias, kind))
         leak = 0.0 if circuit.leak is None else 1 / (circuit.leak * circuit.capacitance)
         rail = math.inf if circuit.rail is None else circuit.rail
-        delay = 0.0
-        if circuit.gain_bandwidth is not None and circuit.lag == "delay":
-            delay = sum(float(lag.mean()) for lag in self.poles)
         offset = None
         if circuit.offset:
             offset = self._offsets(len(self.matrices) - 1) * line_conductance(self.matrices[-1]) / circuit.capacitance
             offset = offset.unsqueeze(1)
-        return Stack(tuple(layers), 1 / units.time, -leak, offset, rail, delay)
+        return Stack(tuple(layers), 1 / units.time, -leak, offset, rail, self.delay)
 
     def _layer(self, number: int, weight: Tensor, bias: Tensor | None, kind: Activation) -> Layer:
         """One layer in volts; the last has no stage, its currents go to the integrators."""
@@ -139,22 +145,23 @@ class Loop:
 
     def drives(self, times: Tensor, method: Method, signal: Signal | None, gains: Signal | None = None) -> Drives:
         """Signals (V) sampled at the stages of a grid. ``gains``: two channels, the multiplier before the integrator
-        (a factor) and the one that feeds the state back (a factor of 1 / time constant)."""
+        (a factor) and the one that feeds the state back (a factor of 1 / time constant). A delay of the stages is one
+        of the signal too."""
         stages = stage_times(times, method.nodes)
         driven: list[Tensor | None] = [None] * len(self.matrices)
         if signal is not None:
-            channels = signal.stages(stages).to(self.matrices[0].effective())
+            channels = signal.stages((stages - self.delay).clamp_min(float(times[0]))).to(self.matrices[0].effective())
             self._check_signal(channels)
             if self.driven:
                 weight = self.matrices[0].effective()[..., self.states :]  # (dies, out, driven)
                 first = channels[..., : self.driven]  # (steps, stages, trajectories, driven)
                 driven[0] = first.unsqueeze(2) @ weight.transpose(-1, -2)
-            for number, chosen in enumerate(self._added):
+            for number, chosen in enumerate(self.each_added):
                 if chosen is not None:
                     more = channels[..., slice(*chosen)].unsqueeze(2)
                     held = driven[number]
                     driven[number] = more if held is None else held + more
-        elif self.driven or any(self._added):
+        elif self.driven or any(self.each_added):
             raise ConfigurationError(message("signal", "must be given", "none", "This loop is driven."))
         if gains is None:
             return Drives(tuple(driven))
@@ -162,7 +169,7 @@ class Loop:
         return Drives(tuple(driven), factors[..., 0], factors[..., 1] / self.units.time)
 
     def _check_signal(self, channels: Tensor) -> None:
-        needed = max([self.driven, *(chosen[1] for chosen in self._added if chosen is not None)])
+        needed = max([self.driven, *(chosen[1] for chosen in self.each_added if chosen is not None)])
         if channels.shape[-1] < needed:
             rule = f"must have {needed} channels"
             raise ShapeError(message("signal", rule, channels.shape[-1], "Add the missing ones."))

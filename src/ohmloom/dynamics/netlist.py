@@ -29,7 +29,7 @@ from ohmloom.errors import ConfigurationError, message
 OPEN_LOOP_GAIN = 1e6
 FAST = 1e9  # Hz: the bandwidth of amplifiers of a loop that names none
 CLAMP = 1e3  # how much better a clamp conducts than the line that it relieves
-OPTIONS = ".options reltol=1e-6 abstol=1e-15 vntol=1e-9 chgtol=1e-18 method=gear"
+OPTIONS = ".options reltol=1e-6 trtol=1 abstol=1e-12 vntol=1e-9 chgtol=1e-18 method=gear"
 
 
 def loop_netlist(
@@ -81,10 +81,10 @@ def solve_in_ngspice(loop: Loop, start: Tensor, times: Tensor, **how: object) ->
 
 def _amplifier(loop: Loop) -> Iterator[str]:
     pole = 1 / (2 * math.pi * (loop.circuit.gain_bandwidth or FAST))
-    yield ".subckt amplifier in out ic=0"
+    yield ".subckt amplifier in out begin=0"
     yield "gt 0 x 0 in 1"
     yield f"rt x 0 {OPEN_LOOP_GAIN!r}"
-    yield f"ct x 0 {pole!r} ic={{ic}}"
+    yield f"ct x 0 {pole!r} ic={{begin}}"
     yield "eo out 0 x 0 1"
     yield ".ends"
 
@@ -122,8 +122,8 @@ def _array(loop: Loop, number: int, matrix: StoredMatrix, die: int) -> Iterator[
                 if g > 0:
                     yield f"r{name}{number}_{i}_{o} {driver} j{number}_{o} {1 / g!r}"
     one = 1 / weight_conductance(matrix)
-    bias = loop._biases[number]
-    added = loop._added[number]
+    bias = loop.each_bias[number]
+    added = loop.each_added[number]
     for o in range(matrix.shape[0]):
         if bias is not None:
             yield f"vb{number}_{o} b{number}_{o} 0 dc {-float(bias[o]) * loop.circuit.unit!r}"
@@ -149,7 +149,7 @@ def _stages(loop: Loop, number: int, settled: list[float]) -> Iterator[str]:
     layer = loop.stack().layers[number]
     for o, value in enumerate(settled):
         name = f"{number}_{o}"
-        yield f"xa{name} j{name} a{name} amplifier ic={value!r}"
+        yield f"xa{name} j{name} a{name} amplifier begin={value!r}"
         yield f"rf{name} j{name} a{name} {feedback!r}"
         yield f"bu{name} u{name} 0 v={_bent(layer, f'v(a{name})')}"
         yield f"eu{name} nu{name} 0 u{name} 0 -1"
@@ -166,7 +166,7 @@ def _integrators(loop: Loop, start: list[float], die: int) -> Iterator[str]:
     last = len(loop.matrices) - 1
     line = np.sum(_pairs(loop.matrices[last], die), axis=(0, 1))
     for k, value in enumerate(start):
-        yield f"xs{k} j{last}_{k} s{k} amplifier ic={value!r}"
+        yield f"xs{k} j{last}_{k} s{k} amplifier begin={value!r}"
         yield f"ci{k} j{last}_{k} s{k} {loop.circuit.capacitance!r} ic={-value!r}"
         if loop.circuit.leak is not None:
             yield f"rl{k} j{last}_{k} s{k} {loop.circuit.leak!r}"
@@ -182,4 +182,4 @@ def _settled(loop: Loop, start: Tensor, times: Tensor, signal: Signal | None, di
     sample = loop.drives(times[:2], Euler(), signal).at(0, 0)
     held = hidden(stack, start.view(1, 1, -1).to(stack.layers[0].weight), sample)
     found = [sums(layer, h, d) for layer, h, d in zip(stack.layers, held, sample.layers, strict=False)]
-    return [value.expand(-1, -1, value.shape[-1])[die % value.shape[0], 0] for value in found[:-1]]
+    return [value[die % value.shape[0], 0] for value in found[:-1]]

@@ -48,8 +48,7 @@ def loop_noise(
     Raises ConfigurationError where hidden layers are noisy but have no poles.
     """
     densities = [matrix.noise_density(frequency) / 2 for matrix in matrices]
-    if len(densities) > 1:
-        densities[0] = densities[0][..., :states]
+    densities[0] = densities[0][..., :states]
     noisy = [bool(density.any()) for density in densities]
     if any(noisy[:-1]) and not poles:
         rule = "must be given where hidden layers are noisy: it is their noise's bandwidth"

@@ -246,6 +246,26 @@ class ArrayMaps(Plot):
         return self
 
 
+class Picture(Description):
+    """A picture in a file of the run's folder (npz): ``levels`` (rows, columns), unsigned bytes, and ``marks``, 0 or
+    the number of a mark from 1."""
+
+    title: str
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\.npz$")]
+
+
+class Segmentations(Plot):
+    """Grey pictures with what was found in them in colours, such as hits, false alarms and misses.
+
+    The pictures stay in files of the run's folder, so that ``result.json`` can be passed on where they may not: without
+    them the report says that they are elsewhere. ``marks`` names what the numbers from 1 in the files mean.
+    """
+
+    kind: Literal["segmentations"] = "segmentations"
+    panels: Annotated[tuple[Picture, ...], Field(min_length=1)]
+    marks: Annotated[tuple[str, ...], Field(min_length=1, max_length=3)]
+
+
 class Cloud(Description):
     """Points of a plane at ``x``, ``y``, with one arrow each where ``u``, ``v`` are given."""
 

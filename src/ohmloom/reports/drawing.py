@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from ohmloom.experiments.plots import CostBars, Plot
+from ohmloom.experiments.plots import CostBars, Plot, Segmentations
 from ohmloom.experiments.result import Cost
-from ohmloom.reports import chips, curves, planes, style
+from ohmloom.reports import chips, curves, photographs, planes, style
 
 DRAW: dict[str, Callable[..., Figure]] = {
     "accuracy_over_ages": curves.accuracy_over_ages,
@@ -23,16 +24,19 @@ DRAW: dict[str, Callable[..., Figure]] = {
     "cost_bars": chips.cost_bars,
     "floor_plan": chips.floor_plan,
     "array_maps": chips.array_maps,
+    "segmentations": photographs.segmentations,
     "point_clouds": planes.point_clouds,
     "vector_fields": planes.vector_fields,
 }
 # these take the full width of the page
-WIDE = {"array_maps", "floor_plan", "level_histograms", "point_clouds", "vector_fields"}
+WIDE = {"array_maps", "floor_plan", "level_histograms", "point_clouds", "segmentations", "vector_fields"}
 
 
-def draw(plot: Plot) -> str:
-    """The SVG of a plot."""
+def draw(plot: Plot, folder: Path | None = None) -> str:
+    """The SVG of a plot; pictures that it only names are read from the run's ``folder``."""
     fields = {n: getattr(plot, n) for n in type(plot).model_fields if n not in ("kind", "name", "title", "caption")}
+    if isinstance(plot, Segmentations):
+        fields["folder"] = folder
     return style.svg(DRAW[kind(plot)](**fields), plot.name, plot.caption)
 
 

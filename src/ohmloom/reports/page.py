@@ -24,12 +24,14 @@ FIGURES = "figures"
 def write_report(folder: str | Path) -> Path:
     """Write ``figures/*.svg`` and ``report.html`` from the ``result.json`` in ``folder``, and return the page's path.
 
+    Photographs are drawn from files in ``folder`` if they are there.
+
     Raises FormatError for a folder without a whole result and OutputError for one that cannot be written.
     """
     folder = Path(folder)
     result = read_result(folder)
     plots = [*result.plots, *(p for p in _cost_plots(result) if p.name not in {own.name for own in result.plots})]
-    pictures = {plot.name: draw(plot) for plot in plots}
+    pictures = {plot.name: draw(plot, folder) for plot in plots}
     for name, svg in pictures.items():
         write_text(folder / FIGURES / f"{name}.svg", svg)
     write_text(folder / FILE, page(result, plots, pictures))

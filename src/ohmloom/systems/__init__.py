@@ -101,3 +101,8 @@ register(
     "Score-based diffusion on an analogue loop: a ring of points",
     "ohmloom.systems.diffusion.ring:DiffusionRing",
 )
+register(
+    "edge-pruning-drive",
+    "Edge pruning of random resistors: vessels of the retina",
+    "ohmloom.systems.edge_pruning.drive:EdgePruningDrive",
+)

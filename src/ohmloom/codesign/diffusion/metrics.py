@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from ohmloom.codesign.diffusion.distributions import Distribution
@@ -53,7 +53,7 @@ def neighbour_divergence(data: Tensor, generated: Tensor, *, neighbours: int = 5
     """
     _check(data, generated, data.shape[-1])
     points = [held.double().numpy() for held in (data, generated)]
-    trees = [cKDTree(held) for held in points]
+    trees = [KDTree(held) for held in points]
     return Divergence(*(_neighbour(points[i], trees[i], trees[1 - i], neighbours) for i in (0, 1)))
 
 
@@ -92,9 +92,9 @@ def _shares(points: Tensor, bins: int, span: float) -> np.ndarray:
     return np.append(counts.ravel(), len(held) - counts.sum()) / len(held)
 
 
-def _neighbour(own: np.ndarray, tree: cKDTree, other: cKDTree, k: int) -> float:
+def _neighbour(own: np.ndarray, tree: KDTree, other: KDTree, k: int) -> float:
     inside = tree.query(own, k + 1)[0][:, -1]  # the nearest is the point itself
-    across = other.query(own, [k])[0][:, -1]
+    across = other.query(own, k + 1)[0][:, -2]
     return float(own.shape[1] * np.log(across / inside).mean() + np.log(other.n / (tree.n - 1)))
 
 

@@ -30,6 +30,7 @@ from ohmloom.systems.diffusion.settings import (
     RELEASED,
     SAMPLERS,
     STOCHASTIC,
+    Kind,
     RingSettings,
     Wanted,
 )
@@ -79,7 +80,7 @@ def _software(study: Study) -> None:
     study.figure(named.FLOOR, floor[:1])
     study.figure(named.FLOOR_BACK, floor[1:2])
     rows.append(("fresh data", "", *(round(value, 3) for value in floor)))
-    todo = [(kind, sampler) for sampler in SAMPLERS for kind in KINDS]
+    todo: list[tuple[Kind, str]] = [(kind, sampler) for sampler in SAMPLERS for kind in KINDS]
     for kind, sampler in study.context.progress.track(todo, "digital samplers", total=len(todo)):
         found = study.arm(f"software/{kind}/{sampler}", lambda k=kind, s=sampler: [
             study.measures(study.digital(study.network(k, seed), s, seed)) for seed in seeds])  # fmt: skip

@@ -8,7 +8,7 @@ from ohmloom.devices import Device
 from ohmloom.experiments import Figure
 from ohmloom.systems.diffusion import claims as named
 from ohmloom.systems.diffusion.loops import written
-from ohmloom.systems.diffusion.settings import FLOW, KINDS, NOISY_FLOW
+from ohmloom.systems.diffusion.settings import FLOW, KINDS, NOISY_FLOW, Kind
 from ohmloom.systems.diffusion.study import MEASURES, Study, mean
 
 ARRAY = "taox-180nm"
@@ -17,7 +17,7 @@ ARRAY = "taox-180nm"
 def write_errors(study: Study) -> None:
     """The 2 x 2 of trainings and samplers on cells, over write errors; and on the 180 nm array as it is assumed."""
     settings, found = study.settings, {}
-    arms = [(kind, sampler) for kind in KINDS for sampler in (FLOW, NOISY_FLOW)]
+    arms: list[tuple[Kind, str]] = [(kind, sampler) for kind in KINDS for sampler in (FLOW, NOISY_FLOW)]
     todo = [(*arm, error) for arm in arms for error in settings.errors]
     for kind, sampler, error in study.context.progress.track(todo, "write errors", total=len(todo)):
         name = f"write/{kind}/{sampler}/{error:g}"

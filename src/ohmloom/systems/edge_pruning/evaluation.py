@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,23 +13,26 @@ from torch import Tensor, nn
 from ohmloom.codesign.edge_pruning import TrainedWeights, edges, move_edges, perturbed, switch_edges, weights
 from ohmloom.data import Labelled
 from ohmloom.nn import GaussianWeights, RelativeWeights
-from ohmloom.systems.edge_pruning.training import accuracy, settle_norms
+from ohmloom.systems.edge_pruning.training import settle_norms
+
+Value = TypeVar("Value")
+Judge = Callable[[nn.Module], Value]  # how well a network does, such as its accuracy on some samples
 
 
-def under_reads(network: nn.Module, data: Labelled, deviation: float, draws: int, seed: int) -> list[float]:
-    """Accuracies with relative read noise on every weight, fresh for each batch; one per draw."""
+def under_reads(network: nn.Module, judge: Judge[Value], deviation: float, draws: int, seed: int) -> list[Value]:
+    """How well it does with relative read noise on every weight, fresh for each batch; one per draw."""
     if deviation == 0:
-        return [accuracy(network, data)]
+        return [judge(network)]
     with torch.random.fork_rng(devices=[]), perturbed(network, RelativeWeights(deviation=deviation)):
         torch.manual_seed(seed)
-        return [accuracy(network, data) for _ in range(draws)]
+        return [judge(network) for _ in range(draws)]
 
 
-def under_programming(network: nn.Module, data: Labelled, error: float, draws: int, seed: int) -> list[float]:
-    """Accuracies of trained weights that were programmed once with additive errors, relative to each layer's largest
+def under_programming(network: nn.Module, judge: Judge[Value], error: float, draws: int, seed: int) -> list[Value]:
+    """How well trained weights do that were programmed once with additive errors, relative to each layer's largest
     weight; one per draw, as of so many dies."""
     if error == 0:
-        return [accuracy(network, data)]
+        return [judge(network)]
     found = []
     for draw in range(draws):
         generator = torch.Generator().manual_seed(1000 * seed + draw)
@@ -39,23 +42,23 @@ def under_programming(network: nn.Module, data: Labelled, error: float, draws: i
             part.values.data = GaussianWeights(deviation=error).perturb({"weight": part.values.data}, generator)[
                 "weight"
             ]
-        found.append(accuracy(written, data))
+        found.append(judge(written))
     return found
 
 
-def on_cells(network: nn.Module, data: Labelled) -> float:
-    """Accuracy with products of the cells, switched as the edges are chosen."""
+def on_cells(network: nn.Module, judge: Judge[Value]) -> Value:
+    """How well it does with products of the cells, switched as the edges are chosen."""
     held = copy.deepcopy(network)
     switch_edges(held)
-    return accuracy(held, data)
+    return judge(held)
 
 
 def moved(
-    network: nn.Module, data: Labelled, dies: Sequence[int], signs: Literal["same", "new"], workers: int = 2
-) -> list[float]:
-    """Accuracies of the learned edges on the cells of other dies, which compute side by side."""
+    network: nn.Module, judge: Judge[Value], dies: Sequence[int], signs: Literal["same", "new"], workers: int = 2
+) -> list[Value]:
+    """How well the learned edges do on the cells of other dies, which compute side by side."""
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda die: on_cells(move_edges(network, die, signs=signs), data), dies))
+        return list(pool.map(lambda die: on_cells(move_edges(network, die, signs=signs), judge), dies))
 
 
 Choice = Callable[[Tensor, torch.Generator], Tensor]
@@ -89,14 +92,14 @@ WRONG: dict[str, Choice] = {
 }
 
 
-def chosen_wrongly(network: nn.Module, choice: Choice, training: Labelled, data: Labelled, seed: int) -> float:
-    """Accuracy with other edges than those learned, batch norms settled on training data."""
+def chosen_wrongly(network: nn.Module, choice: Choice, training: Labelled, judge: Judge[Value], seed: int) -> Value:
+    """How well it does with other edges than those learned, batch norms settled on training data."""
     generator = torch.Generator().manual_seed(seed)
     other = copy.deepcopy(network)
     for part in edges(other).values():
         part.keep(choice(part.mask, generator))
     settle_norms(other, training, 250)
-    return accuracy(other, data)
+    return judge(other)
 
 
 def crossing(errors: Sequence[float], falling: Sequence[float], level: float) -> float | None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ohmloom.codesign.edge_pruning import edges
 from ohmloom.experiments import Figure, Findings
 from ohmloom.systems.edge_pruning.evaluation import crossing
-from ohmloom.systems.edge_pruning.settings import EdgeSettings
+from ohmloom.systems.edge_pruning.settings import DriveSettings, EdgeSettings
 
 CORNER = 40  # edges to a side that are shown of a large matrix
 
@@ -39,10 +39,10 @@ def _kernels(part: nn.Module) -> Tensor:
 
 
 def plot_errors(
-    findings: Findings, settings: EdgeSettings, own: Sequence[float],
-    found: Mapping[tuple[str, float], Sequence[Sequence[float]]], samples: int,
+    findings: Findings, settings: EdgeSettings | DriveSettings, own: Sequence[float],
+    found: Mapping[tuple[str, float], Sequence[Sequence[float]]], samples: str, axis: str = "accuracy, %",
 ) -> None:  # fmt: skip
-    """Accuracy against programming error, three arms, and where weights fall below edges."""
+    """Accuracy (or what ``axis`` says) against programming error, three arms, and where weights fall below edges."""
     errors = settings.errors
     level = sum(own) / len(own)
     lines = [{"label": "edge pruning, on cells", "values": [level] * len(errors)}]
@@ -62,29 +62,29 @@ def plot_errors(
             findings.figure(Figure.of(name, 100 * where, "%"))
             marks[f"crossing, {'plain' if kind == 'plain' else 'trained with it'}"] = 100 * where
     findings.plot("noise_curves", name="programming-error", noise=[100 * e for e in errors], lines=lines, marks=marks,
-                  noise_axis="programming error, % of each layer's largest weight",
-                  caption=f"Mean, least and most of {settings.draws} programmings, the first {samples:,} test samples. "
+                  axis=axis, noise_axis="programming error, % of each layer's largest weight",
+                  caption=f"Mean, least and most of {settings.draws} programmings, {samples}. "
                   "Edges are not written but chosen, so the error has no hold on them.")  # fmt: skip
 
 
 def plot_reads(
-    findings: Findings, settings: EdgeSettings, found: Mapping[str, Sequence[Sequence[float]]], samples: int
-) -> None:
-    """Accuracy against relative read noise."""
+    findings: Findings, settings: EdgeSettings | DriveSettings, found: Mapping[str, Sequence[Sequence[float]]],
+    samples: str, axis: str = "accuracy, %",
+) -> None:  # fmt: skip
+    """Accuracy (or what ``axis`` says) against relative read noise."""
     lines = [_line(label, by_noise) for label, by_noise in found.items()]
     findings.plot("noise_curves", name="read-noise", noise=[100 * n for n in settings.read_noises], lines=lines,
-                  noise_axis="read noise, % of each weight",
-                  caption=f"Fresh noise in each batch, {settings.draws} draws on the first {samples:,} test samples: "
+                  axis=axis, noise_axis="read noise, % of each weight",
+                  caption=f"Fresh noise in each batch, {settings.draws} draws on {samples}: "
                   "unlike an error of programming, it disturbs edges and weights alike.")  # fmt: skip
 
 
-def plot_pulses(findings: Findings, values: Sequence[float], steps: int) -> None:
-    """Programming operations per weight, in the order of `programming`."""
-    names = ("forming the cells", "edges learned in software, switched once", "edges learned on the chip",
-             "edges learned on the chip, limited", "trained weights, written once by write-verify")  # fmt: skip
-    for name, value in zip(names, values, strict=True):
+def plot_pulses(findings: Findings, values: Mapping[str, float], steps: int) -> None:
+    """Programming operations per weight, as `programming` counts them."""
+    for name, value in values.items():
         findings.figure(Figure.of(f"pulses per weight: {name}", value, "pulses"))
-    findings.plot("ablation_bars", name="programming-operations", labels=names, values=values,
+    findings.plot("ablation_bars", name="programming-operations", labels=tuple(values),
+                  values=tuple(values.values()),
                   axis="pulses per weight",
                   caption="Counted by the ledger and, in training, by the flips of edges. Writing weights takes the "
                   "write-verify that is fitted to NeuRRAM's cells, two cells a weight. Weights learned on the chip "

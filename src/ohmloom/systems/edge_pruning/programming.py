@@ -14,10 +14,11 @@ from ohmloom.systems.edge_pruning.training import CHIP
 WRITER = "neurram-hfox"  # whose write-verify is fitted to published pulses
 
 
-def pulses_of_edges(learned: nn.Module, held: nn.Module, untouched: nn.Module) -> dict[str, float]:
+def pulses_of_edges(learned: nn.Module, untouched: nn.Module, held: nn.Module | None = None) -> dict[str, float]:
     """Pulses per weight: forming, one programming of edges learned elsewhere, and learning with a flip at a time.
 
-    ``untouched`` is the network before training, whose first choice is programmed before the first step.
+    ``untouched`` is the network before training, whose first choice is programmed before the first step; ``held``
+    was learned with the limiter.
     """
     size = sum(part.mask.numel() for part in edges(learned).values())
     formed = sum(float(part.matrix.cells.pulses.sum()) for part in edges(untouched).values()) / size
@@ -26,15 +27,17 @@ def pulses_of_edges(learned: nn.Module, held: nn.Module, untouched: nn.Module) -
     with ol.Ledger() as once:
         switch_edges(copy.deepcopy(learned))
     begin = first.total(Event.PULSE) / size
-    return {
+    pulses = {
         "forming the cells": formed,
         "edges learned in software, switched once": once.total(Event.PULSE) / size,
         "edges learned on the chip": begin + flips_per_edge(learned),
-        "the same with the limiter": begin + flips_per_edge(held),
     }
+    if held is not None:
+        pulses["edges learned on the chip, limited"] = begin + flips_per_edge(held)
+    return pulses
 
 
-def pulses_of_weights(trained: nn.Module, seed: int) -> float:
+def pulses_of_weights(trained: nn.Module, seed: int) -> dict[str, float]:
     """Pulses per weight of writing trained weights once by write-verify into pairs of cells."""
     mapping = ol.Chip.load(CHIP).layer_mapping.replace(lowest=None, highest=None)
     device, size = ol.Device.load(WRITER), 0
@@ -43,4 +46,4 @@ def pulses_of_weights(trained: nn.Module, seed: int) -> float:
             values = part.values.detach()
             ol.store(values, mapping, device, ol.Streams(seed).child("written", str(number)))
             size += values.numel()
-    return ledger.total(Event.PULSE) / size
+    return {"trained weights, written once by write-verify": ledger.total(Event.PULSE) / size}

@@ -24,6 +24,7 @@ class Recipe(Description):
 
     rate: float = 0.1
     weights_rate: float = 0.05
+    weights_optimiser: Literal["sgd", "adam"] = "sgd"
     momentum: float = 0.9
     decay: float = 5e-4
     cosine: bool = True
@@ -61,6 +62,35 @@ class EdgeSettings(Description):
     dies: int = Field(default=5, ge=1)  # to which the learned edges are moved
     test_samples: int = 10_000
     few_samples: int = 2_000  # of noises and dies
+
+
+VESSELS = Recipe(batch=64, weights_rate=1e-3, weights_optimiser="adam")  # weights: Adam, as published
+
+
+class DriveSettings(Description):
+    """Sizes of a run on photographs of the retina. ``cell_images``, ``cell_side``: how many, and how large a square in
+    the middle of each, the cells compute; the cells take some hundred times as long as software does.
+    """
+
+    real: bool = True  # else trees drawn by a procedure
+    width: int = Field(default=8, ge=2)  # channels on the first level; published 32
+    patch: int = Field(default=48, ge=16)  # pixels a side; published 64
+    patches: int = Field(default=2_500, ge=32)  # in training; published 5,000
+    held_out: int = Field(default=4, ge=1)  # training images for validation
+    epochs: int = Field(default=8, ge=1)
+    control_epochs: int = Field(default=3, ge=1)
+    recipe: Recipe = VESSELS
+    tile: int = Field(default=96, ge=16)  # of a photograph that is looked through
+    stride: int = Field(default=80, ge=1)  # from tile to tile; published 16
+    errors: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1)
+    trained_errors: tuple[float, ...] = (0.02, 0.05, 0.1)
+    read_noises: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2)
+    draws: int = Field(default=5, ge=1)
+    dies: int = Field(default=5, ge=1)
+    few_images: int = Field(default=4, ge=1)  # of noises
+    cell_images: int = Field(default=2, ge=1)
+    cell_side: int = Field(default=144, ge=16)
+    shown: int = Field(default=2, ge=1)  # pictures
 
 
 class Wanted(NamedTuple):

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import nn
 
-import ohmloom as ol
-from ohmloom.chips import cost
-from ohmloom.codesign.edge_pruning import edges, flips_per_edge, installed, switch_edges
-from ohmloom.data import Labelled
-from ohmloom.experiments import Context, Cost, Figure, trainings
+from ohmloom.codesign.edge_pruning import flips_per_edge
+from ohmloom.experiments import Context, Figure, trainings
 from ohmloom.systems.edge_pruning import claims as named
 from ohmloom.systems.edge_pruning import evaluation
+from ohmloom.systems.edge_pruning.costs import price
 from ohmloom.systems.edge_pruning.pictures import plot_errors, plot_masks, plot_pulses, plot_reads
 from ohmloom.systems.edge_pruning.programming import pulses_of_edges, pulses_of_weights
 from ohmloom.systems.edge_pruning.publication import SCRIPTS
 from ohmloom.systems.edge_pruning.settings import EdgeSettings, Kind, Wanted, wanted
 from ohmloom.systems.edge_pruning.tasks import TASKS, Parts, Task, first
-from ohmloom.systems.edge_pruning.training import CHIP, accuracy, restored, train_to, untrained
+from ohmloom.systems.edge_pruning.training import accuracy, restored, train_to, untrained
 
-BASIS = "rtx-4090-fp32-peak"
 PARTS = ("flips per edge in training", "validation accuracy, %", "test accuracy, %")
 
 
@@ -38,6 +35,7 @@ class Study:
         self.parts: Parts = task.parts(context.settings)
         self.test = first(self.parts.test, self.settings.test_samples)
         self.few = first(self.parts.test, self.settings.few_samples)
+        self.judge = partial(accuracy, data=self.few)
 
     def network(
         self, kind: Kind = "edges", seed: int | None = None, error: float = 0.0, factor: float = 1.0
@@ -72,7 +70,7 @@ def study(context: Context[EdgeSettings], task_name: str) -> Study:
     _reads(study)
     _controls(study)
     _pulses(study, factor)
-    _cost(study, study.few)
+    price(study.findings, study.network(), study.few.images[:50])
     plot_masks(study.findings, study.network(), settings.recipe.kept)
     _statements(context)
     return study
@@ -140,13 +138,17 @@ def _cells(study: Study, software: list[float]) -> None:
     """The learned edges switched on their cells, and on those of other dies."""
     settings = study.settings
     with study.context.progress.task("on cells", total=3) as advance:
-        held = study.arm("cells/own", lambda: [evaluation.on_cells(study.network(), study.test)])
+        held = study.arm(
+            "cells/own", lambda: [evaluation.on_cells(study.network(), partial(accuracy, data=study.test))]
+        )
         study.figure(named.CELLS, held)
         advance()
         dies = range(1, settings.dies + 1)
         kinds: dict[str, Literal["same", "new"]] = {named.SAME: "same", named.NEW: "new"}
         for name, signs in kinds.items():
-            values = study.arm(f"cells/{signs}", lambda s=signs: evaluation.moved(study.network(), study.few, dies, s))
+            values = study.arm(
+                f"cells/{signs}", lambda s=signs: evaluation.moved(study.network(), study.judge, dies, s)
+            )
             study.figure(name, values, over="dies")
             if signs == "same":
                 study.figure(named.MOVED_LOSS, [software[0] - value for value in values], "points", "dies")
@@ -158,7 +160,9 @@ def _cells(study: Study, software: list[float]) -> None:
 def _programming_errors(study: Study) -> None:
     """Weights written with an error, plainly trained and trained with it, beside edges, which have none to write."""
     settings, seeds = study.settings, study.context.seeds
-    own = study.arm("errors/edges", lambda: [evaluation.on_cells(study.network("edges", s), study.few) for s in seeds])
+    own = study.arm(
+        "errors/edges", lambda: [evaluation.on_cells(study.network("edges", s), study.judge) for s in seeds]
+    )
     arms = [("plain", error) for error in settings.errors] + [("noisy", error) for error in settings.trained_errors]
     found: dict[tuple[str, float], list[list[float]]] = {}
     for kind, error in study.context.progress.track(arms, "programming errors", total=len(arms)):
@@ -167,7 +171,7 @@ def _programming_errors(study: Study) -> None:
             study.arm(
                 f"errors/{kind}/{error:g}/seed-{seed}",
                 lambda s=seed, t=trained, e=error: evaluation.under_programming(
-                    study.network("weights", s, t), study.few, e, settings.draws, s
+                    study.network("weights", s, t), study.judge, e, settings.draws, s
                 ),
             )
             for seed in seeds
@@ -180,7 +184,7 @@ def _programming_errors(study: Study) -> None:
             study.figure(name, [mine - _mean(draws) for mine, draws in zip(own, by_seed, strict=True)], "points")
         else:
             study.figure(name, [own[0] - value for value in by_seed[0]], "points", "dies")
-    plot_errors(study.findings, settings, own, found, len(study.few.labels))
+    plot_errors(study.findings, settings, own, found, f"the first {len(study.few.labels):,} test samples")
 
 
 def _reads(study: Study) -> None:
@@ -198,11 +202,11 @@ def _reads(study: Study) -> None:
             study.arm(
                 f"reads/{label}/{noise:g}",
                 lambda k=kind, e=error, n=noise: evaluation.under_reads(
-                    study.network(k, error=e), study.few, n, settings.draws, study.context.seed
+                    study.network(k, error=e), study.judge, n, settings.draws, study.context.seed
                 ),
             )
         )
-    plot_reads(study.findings, settings, found, len(study.few.labels))
+    plot_reads(study.findings, settings, found, f"the first {len(study.few.labels):,} test samples")
 
 
 def _controls(study: Study) -> None:
@@ -215,7 +219,7 @@ def _controls(study: Study) -> None:
         values = study.arm(
             f"controls/{name}",
             lambda c=choice: [
-                evaluation.chosen_wrongly(study.network(), c, study.parts.training, study.few, study.context.seed)
+                evaluation.chosen_wrongly(study.network(), c, study.parts.training, study.judge, study.context.seed)
             ],
         )
         study.figure(name, values)
@@ -225,35 +229,14 @@ def _pulses(study: Study, factor: float) -> None:
     """Programming operations per weight; the limiter's with the limits that were chosen."""
     before = untrained(Wanted(study.context.seed, "edges"), study.task, study.settings.recipe)
 
-    def compute() -> list[float]:
-        by_edges = pulses_of_edges(study.network(), study.network("held", factor=factor), before)
-        return [*by_edges.values(), pulses_of_weights(study.network("weights"), study.context.seed)]
+    def compute() -> dict[str, float]:
+        by_edges = pulses_of_edges(study.network(), before, study.network("held", factor=factor))
+        return by_edges | pulses_of_weights(study.network("weights"), study.context.seed)
 
     with study.context.progress.task("programming operations", total=None):
-        values = study.arm("pulses", compute)
+        values = study.findings.arm("pulses", compute)
     steps = study.settings.epochs * (len(study.parts.training.labels) // study.settings.recipe.batch)
     plot_pulses(study.findings, values, steps)
-
-
-def _cost(study: Study, data: Labelled) -> None:
-    """The cost of an inference on cells, and against the named basis."""
-    chip = ol.Chip.load(CHIP)
-    held = copy.deepcopy(study.network())
-    switch_edges(held)
-    count = min(50, len(data.labels))
-    with ol.Ledger() as ledger, torch.no_grad():
-        held(data.images[:count])
-    spent = cost(ledger, installed(held, chip), inferences=count)
-    study.findings.cost(Cost.priced(spent))
-    factor, sentence = spent.against(BASIS)
-    study.findings.figure(Figure.of(named.SAVED, 100 * (1 - 1 / factor), "%"))
-    study.findings.assumption(sentence, "named basis, printed because the saving depends on it")
-    for claim in study.findings.result.claims:
-        if claim.name.startswith("energy saved"):
-            study.findings.not_comparable(claim.name, named.NOT_SAID)
-    placement = installed(held, chip).placement
-    study.findings.figure(Figure.of("cores in use", placement.cores_used, "cores"))
-    study.findings.figure(Figure.of("weights", sum(p.mask.numel() for p in edges(held).values()), "weights"))
 
 
 def _statements(context: Context[EdgeSettings]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import nn
@@ -26,6 +26,15 @@ class Parts(NamedTuple):
     validation: Labelled
     test: Labelled
     origin: Origin
+
+
+class Buildable(Protocol):
+    """The network of a task."""
+
+    @property
+    def network(self) -> Callable[[], nn.Module]: ...
+    @property
+    def bits(self) -> int: ...
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,15 +15,15 @@ from ohmloom.codesign.edge_pruning import hold_back, move_edges, prune_edges, tr
 from ohmloom.data import Labelled
 from ohmloom.experiments import save_state, told
 from ohmloom.nn import GaussianWeights
-from ohmloom.systems.edge_pruning.settings import EdgeSettings, Recipe, Wanted
-from ohmloom.systems.edge_pruning.tasks import TASKS, Task
+from ohmloom.systems.edge_pruning.settings import DriveSettings, EdgeSettings, Kind, Recipe, Wanted
+from ohmloom.systems.edge_pruning.tasks import TASKS, Buildable, Parts
 
 CHIP = "edge-pruning-40nm"
 OTHER_DIE = 1  # to which edges are moved with new signs, and trained on
 Tell = Callable[[float], None]
 
 
-def untrained(one: Wanted, task: Task, recipe: Recipe) -> nn.Module:
+def untrained(one: Wanted, task: Buildable, recipe: Recipe) -> nn.Module:
     """The network as it is before training."""
     torch.manual_seed(one.seed)
     model = task.network()
@@ -34,7 +35,7 @@ def untrained(one: Wanted, task: Task, recipe: Recipe) -> nn.Module:
     )  # fmt: skip
 
 
-def restored(one: Wanted, task: Task, recipe: Recipe, folder: Path) -> nn.Module:
+def restored(one: Wanted, task: Buildable, recipe: Recipe, folder: Path) -> nn.Module:
     """The trained network from the run's folder."""
     network = untrained(one, task, recipe)
     if one.kind == "retrained":
@@ -46,8 +47,15 @@ def restored(one: Wanted, task: Task, recipe: Recipe, folder: Path) -> nn.Module
 def train_to(path: str, one: Wanted, task_name: str, settings: EdgeSettings) -> None:
     """Train one network and write its state to ``path``."""
     task, settings = TASKS[task_name], one.settings(settings)
+    train_parts_to(path, one, task, partial(task.parts, settings), settings)
+
+
+def train_parts_to(
+    path: str, one: Wanted, task: Buildable, make: Callable[[], Parts], settings: EdgeSettings | DriveSettings
+) -> None:
+    """The same with parts of the data as ``make`` gives them."""
     with told(path) as tell:
-        parts = task.parts(settings)
+        parts = make()
         network, data, epochs = untrained(one, task, settings.recipe), parts.training, settings.epochs
         if one.kind == "shuffled":
             order = torch.randperm(len(data.labels), generator=torch.Generator().manual_seed(one.seed))
@@ -67,9 +75,8 @@ def fit(
     if one.error:
         for part in weights(network):
             part.perturbation = GaussianWeights(deviation=one.error)
-    rate = recipe.weights_rate if one.kind == "weights" else recipe.rate
     parameters = list(network.parameters())
-    optimiser = torch.optim.SGD(parameters, lr=rate, momentum=recipe.momentum, weight_decay=recipe.decay)
+    optimiser = _optimiser(parameters, one.kind, recipe)
     batches = len(data.images) // recipe.batch
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * batches)
     order = torch.Generator().manual_seed(one.seed)
@@ -96,6 +103,14 @@ def fit(
     for part in weights(network):
         part.perturbation = None
     network.eval()
+
+
+def _optimiser(parameters: list[nn.Parameter], kind: Kind, recipe: Recipe) -> torch.optim.Optimizer:
+    """SGD, or Adam for weights where the recipe says so; weights at a rate of their own."""
+    if kind == "weights" and recipe.weights_optimiser == "adam":
+        return torch.optim.Adam(parameters, lr=recipe.weights_rate, weight_decay=recipe.decay)
+    rate = recipe.weights_rate if kind == "weights" else recipe.rate
+    return torch.optim.SGD(parameters, lr=rate, momentum=recipe.momentum, weight_decay=recipe.decay)
 
 
 class Limiter:
