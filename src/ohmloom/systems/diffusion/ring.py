@@ -198,7 +198,7 @@ def _pictures(study: Study) -> None:
                 study.network(kind), written(0.1), SAMPLERS[sampler], study.settings.loop, streams
             )
             points = analogue.run(study.start(1_000), streams.generator("noise")).points[-1, 0]
-            clouds[f"{sampler.split(',')[0]}, {KINDS[kind]}, 10 %"] = points
+            clouds[f"{sampler.split(',')[0]}, {KINDS[kind]}, 10\u00a0%"] = points
     plot_points(study.findings, clouds)
     plot_scores(study.findings, study.network(), Ring(), study.settings.times[:2])
 
