@@ -12,7 +12,7 @@ from ohmloom.nn import BoundedRelativeWeights
 from ohmloom.quantities import Hertz, Seconds, Volts
 
 Kind = Literal["noisy", "plain"]
-KINDS: dict[Kind, str] = {"noisy": "trained with noise", "plain": "trained without"}
+KINDS: dict[Kind, str] = {"noisy": "noise-trained", "plain": "plain"}
 NOISE = BoundedRelativeWeights(deviation=0.1, bound=0.2)  # of the released training
 RELEASED = Reverse(rate_factor=2)
 STOCHASTIC = Reverse(stochastic=1)
