@@ -220,7 +220,7 @@ def test_points_outside_of_a_square_are_counted() -> None:
     inside, outside = ({"title": t, "x": [0.0, x], "y": [0.0, 0.0]} for t, x in (("data", 0.5), ("made", 3.0)))
     text = drawn("point_clouds", clouds=[inside, outside], span=1.0)
     assert ">data</text>" in text
-    assert ">made (1 outside)</text>" in text
+    assert ">made (1\u00a0outside)</text>" in text
 
 
 def test_arrows_need_both_their_ends() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from textwrap import fill
 from typing import Protocol
 
 import numpy as np
@@ -37,9 +38,9 @@ def point_clouds(clouds: Sequence[Clouded], span: float) -> Figure:
     for number, (axes, cloud) in enumerate(squares):
         x, y = np.asarray(cloud.x), np.asarray(cloud.y)
         colour = style.LINES[1] if number == 0 and len(clouds) > 1 else style.LINES[0]
-        axes.plot(x, y, ".", color=colour, markersize=1.6, alpha=0.55, markeredgewidth=0, rasterized=True)
+        axes.plot(x, y, ".", color=colour, markersize=2.4, alpha=0.55, markeredgewidth=0, rasterized=True)
         outside = int(np.sum(np.maximum(np.abs(x), np.abs(y)) > span))
-        axes.set_title(f"{cloud.title}" + f" ({outside} outside)" * bool(outside), loc="left", fontsize=8.5, pad=3)
+        _title(axes, cloud.title + f" ({outside}\u00a0outside)" * bool(outside))
     return figure
 
 
@@ -54,15 +55,19 @@ def vector_fields(clouds: Sequence[Clouded], span: float) -> Figure:
         arrows = axes.quiver(cloud.x, cloud.y, cloud.u, cloud.v, length, angles="xy", scale_units="xy", pivot="mid",
                              scale=longest / (1.2 * apart), width=0.005, cmap=style.SEQUENCE)  # fmt: skip
         arrows.set_clim(0, longest)
-        axes.set_title(cloud.title, loc="left", fontsize=8.5, pad=3)
+        _title(axes, cloud.title)
     return figure
+
+
+def _title(axes: Axes, text: str) -> None:
+    axes.set_title(fill(text, 34), loc="left", fontsize=8, pad=3)
 
 
 def _squares(clouds: Sequence[Clouded], span: float) -> tuple[Figure, Iterator[tuple[Axes, Clouded]]]:
     columns = min(len(clouds), COLUMNS)
     rows = math.ceil(len(clouds) / columns)
     width = style.WIDE / max(columns, 3)
-    figure = Figure(figsize=(width * columns, (width + 0.15) * rows), layout="constrained")
+    figure = Figure(figsize=(width * columns, (width + 0.25) * rows + 0.1), layout="constrained")
     grid = np.atleast_1d(figure.subplots(rows, columns, sharex=True, sharey=True)).ravel()
     for axes in grid:
         axes.set(xlim=(-span, span), ylim=(-span, span), aspect="equal", box_aspect=1)

@@ -94,7 +94,7 @@ def _shares(points: Tensor, bins: int, span: float) -> np.ndarray:
 
 def _neighbour(own: np.ndarray, tree: KDTree, other: KDTree, k: int) -> float:
     inside = tree.query(own, k + 1)[0][:, -1]  # the nearest is the point itself
-    across = other.query(own, [k])[0][:, -1]  # type: ignore[arg-type]  # a list keeps the axis
+    across = other.query(own, k + 1)[0][:, -2]
     return float(own.shape[1] * np.log(across / inside).mean() + np.log(other.n / (tree.n - 1)))
 
 
