@@ -83,3 +83,14 @@ def test_bad_input(arguments: tuple[str, ...], kind: str, words: str, monkeypatc
     assert words in result.stderr
     assert result.stderr.count("\n") == 1
     assert json.loads(ask(*SMALL, *arguments, "--json", code=2).stdout)["error"]["kind"] == kind
+
+
+def test_write_puts_a_programmed_layer_with_its_data_into_netlists(tmp_path: Path) -> None:
+    own = ("--model", "tests.cli.models_for_tests:network", "--data", "tests.cli.models_for_tests:data")
+    table = json.loads(ask("spice", "write", *own, "--out", str(tmp_path), "--age", "1 day", "--json").stdout)
+    assert (table["matrix"], table["vectors"], len(table["files"])) == ("0", 1, 1)
+    text = Path(table["files"][0]).read_text()
+    assert text.startswith("ohmloom: ")
+    assert text.count("\nvd") == 28  # 12 inputs and a bias on two rows, all as pairs
+    assert "1 arrays" in ask("spice", "write", *own, "--out", str(tmp_path), "--chip", "generic-40nm").stdout
+    assert "Known: 0" in ask("spice", "write", *own, "--out", str(tmp_path), "--matrix", "head", code=2).stderr

@@ -41,7 +41,7 @@ def test_calibration_is_legal_in_every_mode_and_changes_none(name: str, mode: st
     assert all(torch.equal(value, weights[key]) for key, value in hardware.state_dict().items())
     assert hardware.on_chip_state.calibration != "none"
     for layer in ol.converted(hardware).values():
-        assert layer.on_chip.calibrating is None
+        assert layer.on_chip.visitor is None
         assert layer.on_chip.die == (1 if mode == "programmed" else 0)
         if mode == "programmed":
             assert all(torch.isfinite(m.calibration.full_range).all() for m in layer.on_chip.matrices.values())

@@ -4,6 +4,7 @@ from ohmloom.chips.chip import Chip, Component, Cores, Timing
 from ohmloom.chips.cost import REFERENCES, Cost, Reference, cost
 from ohmloom.chips.installation import Installation, install, need
 from ohmloom.chips.mapping import Mapping
+from ohmloom.chips.netlists import write_netlists
 from ohmloom.chips.placement import Block, Need, Placement, place
 from ohmloom.chips.probing import Probed, probe_array
 from ohmloom.chips.segments import Segments, cut
@@ -46,4 +47,5 @@ __all__ = [
     "store",
     "switch",
     "termination",
+    "write_netlists",
 ]

@@ -220,7 +220,7 @@ class StoredMatrix:
         gradient reaches ``x`` through :meth:`effective` (straight-through over quantisers and noise).
         Raises ShapeError and NotFiniteError.
         """
-        self._check(x, dies)
+        self.check_vectors(x, dies)
         x = x if x.dim() == 3 else x.unsqueeze(0)
         generator = generator or self._read_stream(x.device, dies)
         dies = ALL if len(range(self.dies)[dies]) == self.dies else dies
@@ -251,16 +251,19 @@ class StoredMatrix:
     def drive(self, x: Tensor) -> tuple[Driven, Tensor]:
         """Codes of ``x`` (dies or 1, batch, in), and the levels they put on rows after the cells' conduction law:
         (phases, dies or 1, segments, batch, rows)."""
+        driven, levels = self.line_levels(x)
+        return driven, self._conducted(levels)
+
+    def line_levels(self, x: Tensor) -> tuple[Driven, Tensor]:
+        """The same before the cells' conduction law: what drivers put on rows, in units of the read voltage."""
         if self.segments.bias_rows:
             assert self.bias_level is not None
             x = torch.cat([x, self.bias_level.to(x).expand(*x.shape[:-1], 1)], dim=-1)
         driven = self.mapping.drive.encode(x, self.calibration.limit)
         if self.segments.count == 1 and self.segments.bias_rows == 0:
-            levels = driven.levels.unsqueeze(2)
-        else:
-            spread = self.segments.spread(driven.levels)  # (phases, dies, batch, segments, rows)
-            driven, levels = driven._replace(levels=spread.flatten(-2)), spread.transpose(2, 3)
-        return driven, self._conducted(levels)
+            return driven, driven.levels.unsqueeze(2)
+        spread = self.segments.spread(driven.levels)  # (phases, dies, batch, segments, rows)
+        return driven._replace(levels=spread.flatten(-2)), spread.transpose(2, 3)
 
     def full_levels(self, like: Tensor) -> Tensor:
         """One phase in which every row is driven fully, for as many vectors as levels ``like`` have."""
@@ -331,7 +334,8 @@ class StoredMatrix:
             self._reads[key] = self.streams.generator("reads", key[0], device=device)
         return self._reads[key]
 
-    def _check(self, x: Tensor, dies: slice) -> None:
+    def check_vectors(self, x: Tensor, dies: slice = ALL) -> None:
+        """Raises ShapeError or NotFiniteError unless ``x`` can be multiplied with those dies."""
         selected = len(range(self.dies)[dies])
         if (
             x.shape[-1] != self.segments.inputs

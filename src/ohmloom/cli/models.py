@@ -35,7 +35,7 @@ def summary(model: Model, chip: ChipName = "neurram", weights: Weights = None, a
     """Where a model would sit on a chip, and what stays digital and why."""
     import ohmloom as ol
 
-    shown = ol.summary(ol.convert(_model(model, weights), ol.Chip.load(_chip(chip))))
+    shown = ol.summary(ol.convert(load_model(model, weights), ol.Chip.load(load_chip(chip))))
     if as_json:
         place = shown.placement
         show_json({"chip": shown.chip, "digital": shown.digital, "cores": place.cores_used,
@@ -65,9 +65,9 @@ def evaluate(
     from ohmloom.experiments import open_progress
     from ohmloom.experiments.evaluate import evaluate as compute
 
-    network, held = _model(model, weights), _data(data, subset, samples)
+    network, held = load_model(model, weights), load_data(data, subset, samples)
     with open_progress(quiet=as_json) as progress:
-        found = compute(network, ol.Chip.load(_chip(chip)), held, dies=dies, age=age, seed=seed, progress=progress)
+        found = compute(network, ol.Chip.load(load_chip(chip)), held, dies=dies, age=age, seed=seed, progress=progress)
     _show(found, as_json)
 
 
@@ -90,11 +90,11 @@ def _interval(figure: Any) -> str:
     return "" if figure.interval is None else f"{figure.interval.low:.2f} to {figure.interval.high:.2f} %"
 
 
-def _chip(name: str) -> str | Path:
+def load_chip(name: str) -> str | Path:
     return Path(name) if name.endswith(".toml") else name
 
 
-def _model(target: str, weights: Path | None) -> nn.Module:
+def load_model(target: str, weights: Path | None) -> nn.Module:
     from torch import nn
 
     network = _call("--model", target)
@@ -123,7 +123,7 @@ def _load_weights(network: nn.Module, weights: Path) -> None:
         raise ConfigurationError(message("--weights", rule, str(error).replace("\n", " "), "Give its own.")) from None
 
 
-def _data(target: str, subset: str, samples: int) -> Classified:
+def load_data(target: str, subset: str, samples: int) -> Classified:
     from ohmloom.experiments.evaluate import Classified
 
     if ":" in target:

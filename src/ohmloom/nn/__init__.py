@@ -22,6 +22,7 @@ from ohmloom.nn.perturbations import (
     perturbed_call,
 )
 from ohmloom.nn.summary import Summary, summary
+from ohmloom.nn.visiting import Visitor, vectors_of, visiting
 
 __all__ = [
     "BoundedRelativeWeights",
@@ -35,6 +36,7 @@ __all__ = [
     "Quantised",
     "RelativeWeights",
     "Summary",
+    "Visitor",
     "age",
     "calibrate",
     "convert",
@@ -53,4 +55,6 @@ __all__ = [
     "save",
     "select",
     "summary",
+    "vectors_of",
+    "visiting",
 ]

@@ -23,11 +23,12 @@ from ohmloom.chips.analogue import partial_sums
 from ohmloom.crossbars import AnalogueReadout
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
 from ohmloom.nn.convert import converted, state_of
-from ohmloom.nn.hardware import select, unfused
+from ohmloom.nn.hardware import select
 from ohmloom.nn.layers import Clips, OnChip, Weighted
 from ohmloom.nn.modes import Programmed
 from ohmloom.nn.perturbations import Perturbation
 from ohmloom.nn.quantisers import best_limit
+from ohmloom.nn.visiting import Visitor, visiting
 from ohmloom.quantities import TIME, show
 
 Pairs = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -60,13 +61,11 @@ def calibrate(
     Raises ShapeError, NotFiniteError, ConfigurationError for data that do not fit.
     """
     x = _collect(batches, samples)
-    state, layers = state_of(hardware), converted(hardware)
+    state = state_of(hardware)
     programmed = isinstance(state.mode, Programmed)
     calibrator = Calibrator(ranges, corrections, vectors, pairs, trained_on)
     dies = range(state.dies) if programmed else [None]
-    with _all_or_nothing(hardware), _evaluating(hardware), torch.no_grad():
-        for layer in layers.values():
-            layer.on_chip.calibrating = calibrator
+    with _all_or_nothing(hardware), _evaluating(hardware), visiting(hardware, calibrator), torch.no_grad():
         for die in dies:
             calibrator.begin(die or 0)
             if die is not None:
@@ -82,8 +81,8 @@ def calibrate(
 
 @contextmanager
 def _all_or_nothing(hardware: nn.Module) -> Iterator[None]:
-    """Put die and hooks back; and, if the calibration fails or is interrupted, all ranges and corrections too."""
-    layers, hooks = [layer.on_chip for layer in converted(hardware).values()], unfused(hardware)
+    """Put the die back; and, if the calibration fails or is interrupted, all ranges and corrections too."""
+    layers = [layer.on_chip for layer in converted(hardware).values()]
     dies = [layer.die for layer in layers]
     ranges = [(dict(layer.limits), dict(layer.output_ranges)) for layer in layers]
     held = [matrix for layer in layers for matrix in layer.matrices.values()]
@@ -98,10 +97,8 @@ def _all_or_nothing(hardware: nn.Module) -> Iterator[None]:
             matrix.forget_effective()
         raise
     finally:
-        for hook in hooks:
-            hook.remove()
         for layer, die in zip(layers, dies, strict=True):
-            layer.calibrating, layer.die = None, die
+            layer.die = die
 
 
 @contextmanager
@@ -132,7 +129,7 @@ def learn_clips(hardware: nn.Module) -> list[nn.Parameter]:
 
 
 @dataclass
-class Calibrator:
+class Calibrator(Visitor):
     """Visits each part of each layer once per die, as a forward comes by."""
 
     ranges: bool
@@ -164,7 +161,7 @@ class Calibrator:
         if self.ranges and isinstance(readout, AnalogueReadout) and readout.output_bits is not None:
             layer.on_chip.output_ranges[part] = best_limit(self.thinned(y.flatten()), readout.converter.steps)
 
-    def fit(self, layer: OnChip, x: Tensor, part: str, weighted: Weighted) -> None:
+    def see_vectors(self, layer: OnChip, x: Tensor, part: str, weighted: Weighted) -> None:
         """In `Programmed`: fit one matrix of the present die to the vectors that reach it."""
         matrix = layer.on_chip.matrices[part]
         readout = matrix.mapping.readout

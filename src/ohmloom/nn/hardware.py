@@ -287,8 +287,8 @@ def _after_forward(hardware: nn.Module, inputs: tuple[object, ...], _output: obj
         rule = "must be called by every forward outside Digital"
         remedy = "Call the layer itself rather than its weight, or keep it digital with a rule."
         raise BypassedError(message(", ".join(missed), rule, "a forward that passed it by", remedy))
-    calibrates = any(layer.calibrating is not None for layer in layers.values())
-    if open_ledgers() and inputs and isinstance(inputs[0], Tensor) and not calibrates:
+    visited = any(layer.visitor is not None for layer in layers.values())
+    if open_ledgers() and inputs and isinstance(inputs[0], Tensor) and not visited:
         _record_inferences(state_of(hardware).owner, hardware, inputs[0])
 
 

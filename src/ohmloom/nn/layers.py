@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +20,6 @@ from ohmloom.nn.modes import Digital, Noisy, Programmed, Quantised
 from ohmloom.nn.moving import move
 from ohmloom.nn.quantisers import quantise_input, quantise_output
 from ohmloom.nn.state import LayerState
-
-if TYPE_CHECKING:
-    from ohmloom.nn.calibration import Calibrator
 
 MAIN = "matrix"  # the only part of most layers
 Weighted = tuple[Tensor, Tensor | None]  # weight (out, in), bias (out,)
@@ -85,7 +82,7 @@ class OnChip:
     def computes_digitally(self) -> bool:
         """Counts the call; True if the user's own arithmetic is wanted."""
         self.on_chip.calls += 1
-        return isinstance(self.on_chip.mode, Digital) and self.on_chip.calibrating is None
+        return isinstance(self.on_chip.mode, Digital) and self.on_chip.visitor is None
 
     def soft(
         self,
@@ -96,9 +93,8 @@ class OnChip:
     ) -> Tensor:
         """`Quantised` and `Noisy`: codes and perturbed weights in the layer's own arithmetic; x is (..., features)."""
         state, mode = self.on_chip, self.on_chip.mode
-        calibrator = cast("Calibrator | None", state.calibrating)
-        if calibrator is not None:
-            calibrator.see_input(self, x, part)
+        if state.visitor is not None:
+            state.visitor.see_input(self, x, part)
         if not isinstance(mode, Digital):
             if not math.isfinite(x.detach().sum().item()) and not bool(torch.isfinite(x).all()):
                 remedy = "Find where it arises."
@@ -107,8 +103,8 @@ class OnChip:
         if isinstance(mode, Noisy):
             weights = mode.perturbation.perturb(weights)
         y = compute(x, weights)
-        if calibrator is not None:
-            calibrator.see_output(self, y, part)
+        if state.visitor is not None:
+            state.visitor.see_output(self, y, part)
         readout = state.mapping.readout
         if isinstance(mode, Quantised | Noisy) and mode.converter and isinstance(readout, AnalogueReadout):
             y = quantise_output(y, readout, state.output_ranges.get(part))
@@ -142,11 +138,10 @@ class OnChip:
             raise StaleError(message(f"{state.name}.weight", rule, "a changed weight", remedy))
 
     def product(self, x: Tensor, part: str, weighted: Weighted) -> Tensor:
-        """A product in `Programmed`: (..., in) → (..., out); a calibrator first fits the part to ``x``."""
+        """A product in `Programmed`: (..., in) → (..., out); a visitor sees ``x`` first."""
         self.check_fresh()
-        calibrator = cast("Calibrator | None", self.on_chip.calibrating)
-        if calibrator is not None:
-            calibrator.fit(self, x, part, weighted)
+        if self.on_chip.visitor is not None:
+            self.on_chip.visitor.see_vectors(self, x, part, weighted)
         return self.hard(x, part, weighted)
 
 

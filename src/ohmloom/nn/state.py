@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ohmloom.chips import Chip, Installation, Mapping, StoredMatrix
 from ohmloom.nn.modes import Digital, Mode
+from ohmloom.nn.visiting import Visitor
 from ohmloom.quantities import TIME, show
 
 _owners = itertools.count()
@@ -45,7 +46,7 @@ class LayerState:
     die: int | None = 0  # None: all dies, folded into the batch
     calls: int = 0
     fingerprint: Fingerprint | None = None
-    calibrating: object | None = None  # a `Calibrator` while one runs
+    visitor: Visitor | None = None  # who looks at what passes through
     folded: list[nn.Module] = field(default_factory=list)  # [batch norm]; a list, so that it is no submodule
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 import ohmloom as ol
+from ohmloom.crossbars.normal import standard_normal
 from ohmloom.data import Labelled
 
 BATCH = 128
@@ -98,13 +99,11 @@ def _activation_noise(layer: nn.Module, inputs: tuple[Tensor], output: Tensor, d
     with torch.no_grad():
         held = layer.get_parameter("weight")
         power = inputs[0].clamp(0, float(layer.get_parameter("clips.matrix"))).square()
-        ones = torch.ones_like(held[:1])
+        summed = power.sum(1, keepdim=True)
         if isinstance(layer, nn.Conv2d):
-            summed = nn.functional.conv2d(power, ones, padding=layer.padding)
-        else:
-            summed = nn.functional.linear(power, ones)
+            summed = nn.functional.conv2d(summed, torch.ones_like(held[:1, :1]), padding=layer.padding)
         size = deviation * float(held.abs().max())
-        noise = torch.randn_like(output) * (summed + 1).sqrt() * size
+        noise = standard_normal(output.shape).mul_((summed + 1).sqrt_().mul_(size))
     return output + noise
 
 
