@@ -1,7 +1,8 @@
-"""Analogue read-out: vectors to levels, levels to converted sums, sums to the product, block by block."""
+"""Analogue read-out: vectors or patches to levels, levels to converted sums, sums to the product, block by block."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from ohmloom.chips.tally import record_product
 from ohmloom.crossbars import Driven, Sensing, sense
+from ohmloom.crossbars.transfer import Levels
+from ohmloom.crossbars.windows import Window
 from ohmloom.ledger import open_ledgers
 
 if TYPE_CHECKING:
@@ -24,15 +27,33 @@ def analogue_product(matrix: StoredMatrix, x: Tensor, generator: torch.Generator
     phases, rows = len(matrix.mapping.drive.significance), matrix.segments.count * matrix.segments.rows
     vectors = max(BLOCK // (phases * rows * x.shape[0]), 64)
     sensing = matrix.sensing(generator, dies)
-    if x.shape[1] <= vectors:
-        return _block_product(matrix, x, sensing, generator, dies)
-    return torch.cat([_block_product(matrix, part, sensing, generator, dies) for part in x.split(vectors, 1)], dim=1)
+    parts = [_product(matrix, *matrix.drive(part), sensing, generator, dies) for part in x.split(vectors, 1)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
-def _block_product(
-    matrix: StoredMatrix, x: Tensor, sensing: Sensing, generator: torch.Generator, dies: slice
+def analogue_convolution(
+    matrix: StoredMatrix, images: Tensor, window: Window, generator: torch.Generator, dies: slice
 ) -> Tensor:
-    driven, levels = matrix.drive(x)
+    """The product with all patches of images (dies or 1, n, channels, height, width), in blocks of images:
+    (dies, n · positions, out)."""
+    phases, count = len(matrix.mapping.drive.significance), images.shape[1]
+    positions = math.prod(window.positions(images.shape[-2], images.shape[-1]))
+    largest = max(images[0, :1].numel() * images.shape[0], positions * matrix.segments.outputs)
+    sensing = matrix.sensing(generator, dies)
+    parts = (
+        [
+            _product(matrix, *matrix.drive_patches(part, window), sensing, generator, dies)
+            for part in images.split(max(4 * BLOCK // (phases * largest), 1), 1)
+        ]
+        if count
+        else []
+    )
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def _product(
+    matrix: StoredMatrix, driven: Driven, levels: Levels, sensing: Sensing, generator: torch.Generator, dies: slice
+) -> Tensor:
     sums = partial_sums(matrix, driven, levels, sensing, generator, dies)
     matrix.clips.count(drive=driven.clipped)
     calibration, readout = matrix.calibration, matrix.mapping.readout
@@ -44,6 +65,7 @@ def _block_product(
     value = whole.mul_(matrix.scale * driven.scale)
     if driven.offset is None:
         return value
+    assert isinstance(levels, Tensor)  # a drive with an offset does not code each number on its own
     known = not matrix.mapping.drive.reads_sums
     of_rows = (
         matrix.row_sums()[dies].unsqueeze(1) if known else _read_sums(matrix, driven, levels, sensing, generator, dies)
@@ -66,7 +88,7 @@ def _read_sums(
 def partial_sums(
     matrix: StoredMatrix,
     driven: Driven,
-    levels: Tensor,
+    levels: Levels,
     sensing: Sensing,
     generator: torch.Generator,
     dies: slice,

@@ -15,15 +15,17 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from ohmloom.chips.analogue import ALL, analogue_product
+from ohmloom.chips.analogue import ALL, analogue_convolution, analogue_product
 from ohmloom.chips.logic import logic_product
 from ohmloom.chips.mapping import Mapping
 from ohmloom.chips.segments import Segments
 from ohmloom.chips.sensing import column_errors, compile_matrix, effective_matrix, held_matrix, hold, select_dies
 from ohmloom.chips.wiring import Wired, termination, wire_up
-from ohmloom.crossbars import AnalogueReadout, Driven, Layout, LogicReadout, Sensing, Wires
+from ohmloom.crossbars import AnalogueReadout, Driven, Layout, LogicReadout, Pulses, Sensing, Wires
 from ohmloom.crossbars.converters import ColumnErrors
 from ohmloom.crossbars.readouts import default_range
+from ohmloom.crossbars.transfer import Levels, through
+from ohmloom.crossbars.windows import Patches, Window
 from ohmloom.devices import Cells, Device, Written
 from ohmloom.devices import conductance as cell_conductance
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
@@ -232,6 +234,36 @@ class StoredMatrix:
         linear = x @ self.effective()[dies].transpose(-1, -2)
         return linear + (exact - linear).detach()
 
+    def convolve(
+        self, images: Tensor, window: Window, *, generator: torch.Generator | None = None, dies: slice = ALL
+    ) -> Tensor:
+        """W x for all patches x of images (n, channels, height, width) or (dies, n, …): (dies, n · positions, out).
+
+        The same as `product` of the unfolded patches (to rounding, with other draws of the same noise), which is what
+        it computes where a drive codes whole vectors, cells are solved or sensed as bits, or no input range is known.
+        An input beyond the range counts once, however many patches hold it. Raises ShapeError and NotFiniteError.
+        """
+        images = images if images.dim() == 5 else images.unsqueeze(0)
+        if not self._sends_patches(window) or images.shape[1] == 0:
+            return self.product(window.patches(images).flatten(1, 2), generator=generator, dies=dies)
+        self.check_vectors(images.new_zeros(images.shape[0], 1, images.shape[2] * math.prod(window.kernel)), dies)
+        self._check_finite(images)
+        generator = generator or self._read_stream(images.device, dies)
+        dies = ALL if len(range(self.dies)[dies]) == self.dies else dies
+        with torch.no_grad():
+            exact = analogue_convolution(self, images.detach(), window, generator, dies)
+        if not (torch.is_grad_enabled() and images.requires_grad):
+            return exact
+        linear = window.patches(images).flatten(1, 2) @ self.effective()[dies].transpose(-1, -2)
+        return linear + (exact - linear).detach()
+
+    def _sends_patches(self, window: Window) -> bool:
+        """True if the numbers of images may be coded before they are cut into patches, and patches stay products."""
+        drive, limit = self.mapping.drive, self.calibration.limit
+        apart = drive.elementwise and (limit.numel() == 1 if limit is not None else isinstance(drive, Pulses))
+        at_rest = drive.lines_rest or window.padding == (0, 0)
+        return apart and at_rest and isinstance(self.mapping.readout, AnalogueReadout) and not self.solves
+
     def effective(self) -> Tensor:
         """The noiseless real matrix that the hardware computes with now, read-out gain included: (dies, out, in).
 
@@ -264,6 +296,20 @@ class StoredMatrix:
             return driven, driven.levels.unsqueeze(2)
         spread = self.segments.spread(driven.levels)  # (phases, dies, batch, segments, rows)
         return driven._replace(levels=spread.flatten(-2)), spread.transpose(2, 3)
+
+    def drive_patches(self, images: Tensor, window: Window) -> tuple[Driven, Patches]:
+        """The same for all patches of images (dies or 1, n, channels, height, width), each number coded once."""
+        drive, segments = self.mapping.drive, self.segments
+        driven = drive.encode(images.permute(0, 1, 3, 4, 2).contiguous(), self.calibration.limit)
+        constant = None
+        if segments.bias_rows:
+            assert self.bias_level is not None
+            constant = self._conducted(drive.encode(self.bias_level.to(images).view(1), self.calibration.limit).levels)
+        levels = Patches(
+            self._conducted(driven.levels), window, segments.count, segments.length, segments.bias_rows,
+            None if constant is None else constant.flatten(),
+        )  # fmt: skip
+        return driven, levels
 
     def full_levels(self, like: Tensor) -> Tensor:
         """One phase in which every row is driven fully, for as many vectors as levels ``like`` have."""
@@ -302,13 +348,14 @@ class StoredMatrix:
         share = sensing.readout.converter.steps / readout.converter.steps
         return chosen if share == 1.0 else chosen * share
 
-    def without_pedestal(self, value: Tensor, levels: Tensor, significance: Tensor) -> Tensor:
+    def without_pedestal(self, value: Tensor, levels: Levels, significance: Tensor) -> Tensor:
         """Partial sums (dies, segments, batch, columns) without what single cells add to every column alike."""
         encoding = self.mapping.encoding
         pedestal = encoding.pedestal(self.low, self.high)
         if not pedestal:
             return value
-        inputs = torch.einsum("k,kdsbr->dsb", significance, levels)
+        rows = self.segments.present.to(significance).view(1, self.segments.count, 1, -1, 1)
+        inputs = torch.einsum("k,kdsqbc->dsb", significance, through(levels, rows))
         return value - inputs.unsqueeze(-1) * (sum(encoding.significance) * pedestal / self.unit)
 
     def forget_effective(self) -> None:
@@ -344,5 +391,8 @@ class StoredMatrix:
         ):
             rule = f"must be (batch, {self.segments.inputs}) or ({selected}, batch, {self.segments.inputs})"
             raise ShapeError(message(f"{self.name}.x", rule, tuple(x.shape), "Reshape the input."))
+        self._check_finite(x)
+
+    def _check_finite(self, x: Tensor) -> None:
         if not math.isfinite(x.detach().sum().item()) and not bool(torch.isfinite(x).all()):
             raise NotFiniteError(message(f"{self.name}.x", "must be finite", "NaN or inf", "Find where it arises."))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ohmloom.crossbars import Layout, Sensing
+from ohmloom.crossbars.transfer import Levels, driven
 from ohmloom.ledger import Event, record
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def record_product(
     matrix: StoredMatrix,
-    levels: Tensor,
+    levels: Levels,
     significance: Tensor,
     sensing: Sensing,
     dies: Sequence[int],
@@ -38,7 +39,7 @@ def record_product(
     channels = encoding.conversions
     reference = encoding.layout is Layout.OFFSET_COLUMN and encoding.pair_sum == "digital"
     converted = segments.count * channels * (segments.outputs + reference * parts) * conversions * batch
-    driven = torch.count_nonzero(levels.transpose(0, 1).flatten(1), dim=1).tolist()
+    lines = driven(levels).tolist()
     joule = matrix.unit * matrix.mapping.voltage**2 * readout.integration
     energy = (sensing.cell_energy(levels, reads).sum(1) * joule).tolist()
     bits, input_bits = readout.output_bits or 0, matrix.mapping.drive.input_bits if first else 0
@@ -58,7 +59,7 @@ def record_product(
         Event.BYTE: batch * (segments.inputs * (input_bits or 0) + segments.outputs * bits) / 8,
     }
     events: dict[Event, Sequence[float]] = {event: [amount] * len(dies) for event, amount in same.items() if amount}
-    events[Event.ROW_DRIVE] = [count * per_input * parts for count in driven] * (len(dies) // len(driven))
+    events[Event.ROW_DRIVE] = [count * per_input * parts for count in lines] * (len(dies) // len(lines))
     events[Event.CELL_JOULE] = energy
     if steps is not None:
         events[Event.DECREMENT] = steps.tolist()

@@ -104,6 +104,11 @@ class Drive(Part, ABC):
         return True
 
     @property
+    def elementwise(self) -> bool:
+        """True if, with a given limit, each number is coded on its own, whatever else its vector holds."""
+        return True
+
+    @property
     def reads_sums(self) -> bool:
         """True if the row sums that an offset multiplies are read with every vector, rather than known."""
         return False
@@ -266,6 +271,10 @@ class Affine(Drive):
     kind: Literal["affine"] = "affine"
     bits: int = Field(default=4, ge=1, le=16)
     sums: Literal["known", "read"] = "known"
+
+    @property
+    def elementwise(self) -> bool:
+        return False
 
     @property
     def reads_sums(self) -> bool:

@@ -21,7 +21,7 @@ from ohmloom.crossbars.encodings import Encoding, Layout
 from ohmloom.crossbars.frontends import CurrentSense, FrontEnd
 from ohmloom.crossbars.lines import Lines, meeting
 from ohmloom.crossbars.reads import Added, Reads, Sums, add_phases
-from ohmloom.crossbars.transfer import Transfer
+from ohmloom.crossbars.transfer import Levels, Transfer, vectors, weighted
 from ohmloom.descriptions import Choice, Part
 from ohmloom.quantities import Seconds
 
@@ -167,12 +167,13 @@ class Sensing(NamedTuple):
         lines = old._replace(signed=signed, total=total, row_total=old.row_total + change.row_total)
         return self._replace(lines=lines, transfer=self.readout.front_end.transfer(lines))
 
-    def cell_energy(self, levels: Tensor, reads: Tensor) -> Tensor:
+    def cell_energy(self, levels: Levels, reads: Tensor) -> Tensor:
         """What ``reads`` of each phase's levels heat cells and wires with: see :meth:`FrontEnd.cell_energy`."""
         if self.circuit is not None:
-            return self.circuit.power(levels, reads)
+            return self.circuit.power(vectors(levels), reads)
         if self.lines.admittance is not None:
-            return torch.einsum("k,kdsbr,dsrq,kdsbq->db", reads, levels, self.lines.admittance, levels)
+            rows = vectors(levels)
+            return torch.einsum("k,kdsbr,dsrq,kdsbq->db", reads, rows, self.lines.admittance, rows)
         return self.readout.front_end.cell_energy(levels, reads, self.lines, self.transfer)
 
     @property
@@ -188,11 +189,11 @@ class Sensing(NamedTuple):
         linear = self.saturation is None and self.circuit is None
         return self.readout.phase_sum == "analogue" and linear and mergeable
 
-    def sums(self, levels: Tensor, square: Tensor) -> Sums:
+    def sums(self, levels: Levels, square: Levels) -> Sums:
         """What levels and their squares add up to on the lines: see :class:`Transfer`."""
         if self.circuit is None:
             return self.transfer.sums(levels, square)
-        return self.transfer.sums(levels, square)._replace(mean=self.circuit.read(levels, self.transfer.mean))
+        return self.transfer.sums(levels, square)._replace(mean=self.circuit.read(vectors(levels), self.transfer.mean))
 
 
 def compile_sensing(
@@ -242,7 +243,7 @@ def default_range(sensing: Sensing, significance: Tensor) -> Tensor:
 
 def sense(
     sensing: Sensing,
-    levels: Tensor,
+    levels: Levels,
     significance: Tensor,
     full_range: Tensor,
     generator: torch.Generator | None,
@@ -293,7 +294,7 @@ def _sum_digital(sensing: Sensing, value: Tensor, *, in_place: bool) -> Tensor:
 
 
 def _read_lines(
-    sensing: Sensing, levels: Tensor, significance: Tensor, generator: torch.Generator | None
+    sensing: Sensing, levels: Levels, significance: Tensor, generator: torch.Generator | None
 ) -> tuple[Reads, Tensor | int]:
     """The analogue side: what the converters see, and how many reads saturated."""
     if sensing.saturation is not None:
@@ -301,19 +302,19 @@ def _read_lines(
         return Reads(Sums(value)), saturated
     # Everything up to the converter is linear and normal: add first, draw once.
     transfer, own, added = sensing.transfer, sensing.own_noise, None
-    square = levels if transfer.variance is None else levels * levels
+    square = levels if transfer.variance is None else levels.square()
     if sensing.readout.phase_sum == "analogue" and (len(significance) > 1 or float(significance) != 1.0):
         added = Added(significance, significance.abs())  # a phase read n times has n times the variance of one read
         own = None if own is None else own * added.reads.sum()
-        square = levels if transfer.variance is None else add_phases(added.reads, square)
+        square = levels if transfer.variance is None else weighted(added.reads, square)
         if sensing.merges_phases:
-            levels, added = add_phases(significance, levels), None
+            levels, added = weighted(significance, levels), None
     reads = Reads(sensing.sums(levels, square), transfer.column, added, own)
     return (reads if sensing.nodes is None else _met(reads, sensing.nodes)), 0
 
 
 def _read_saturating(
-    sensing: Sensing, levels: Tensor, significance: Tensor, limit: float, generator: torch.Generator | None
+    sensing: Sensing, levels: Levels, significance: Tensor, limit: float, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
     """The same where the amplifiers of each column and phase saturate: at the mean of the phase's unit reads."""
     front, transfer, analogue = sensing.readout.front_end, sensing.transfer, sensing.readout.phase_sum == "analogue"

@@ -11,9 +11,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
-from ohmloom.crossbars.reads import Sums
+from ohmloom.crossbars.reads import Sums, add_phases
+from ohmloom.crossbars.windows import Patches
+
+Levels = Tensor | Patches  # (phases, dies, segments, batch, rows)
 
 
 class Transfer(NamedTuple):
@@ -24,7 +28,7 @@ class Transfer(NamedTuple):
     pull: Tensor | None  # p; None where columns are held, or reads noiseless
     column: Tensor | None  # c: (dies, segments, channels, 1, columns)
 
-    def sums(self, levels: Tensor, square: Tensor) -> Sums:
+    def sums(self, levels: Levels, square: Levels) -> Sums:
         """Products with levels (phases, dies, segments, batch, rows) and their squares, or the sum of these over
         phases: (phases, dies, segments, channels, batch, columns)."""
         return Sums(
@@ -34,10 +38,32 @@ class Transfer(NamedTuple):
         )
 
 
-def through(levels: Tensor, lines: Tensor) -> Tensor:
-    """Levels through lines; one array alone is one plain product, which is faster."""
+def through(levels: Levels, lines: Tensor) -> Tensor:
+    """Levels through lines; one array alone is one plain product, which is faster, and patches are a convolution."""
+    if isinstance(levels, Patches):
+        return levels.through(lines)
     phases, *arrays, batch, rows = levels.shape
     *channels, _, columns = lines.shape
     if all(size == 1 for size in (*arrays, *channels)):
         return (levels.reshape(-1, rows) @ lines.view(rows, columns)).view(phases, 1, 1, 1, batch, columns)
     return levels.unsqueeze(3) @ lines
+
+
+def vectors(levels: Levels) -> Tensor:
+    """Levels as they lie on the rows of each vector."""
+    return levels.vectors() if isinstance(levels, Patches) else levels
+
+
+def weighted(weights: Tensor, levels: Levels) -> Levels:
+    """Σ_k weights_k of the levels of phase k, as one phase; a single phase of weight 1 is left as it is."""
+    if isinstance(levels, Patches):
+        return levels.weighted(weights)
+    return add_phases(weights, levels)
+
+
+def driven(levels: Levels) -> Tensor:
+    """How many rows of all vectors, phases and segments are driven: (dies,)."""
+    if not isinstance(levels, Patches):
+        return torch.count_nonzero(levels.transpose(0, 1).flatten(1), dim=1)
+    ones = levels.images.new_ones(1, levels.segments, 1, levels.length + levels.bias_rows, 1)
+    return levels.driven().through(ones).double().sum((0, 2, 3, 4, 5))

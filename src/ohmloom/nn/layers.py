@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from ohmloom.crossbars import AnalogueReadout
+from ohmloom.crossbars.windows import Window
 from ohmloom.errors import NotFiniteError, NotProgrammedError, ShapeError, StaleError, message
 from ohmloom.nn.modes import Digital, Noisy, Programmed, Quantised
 from ohmloom.nn.moving import move
@@ -120,8 +121,7 @@ class OnChip:
         if x.numel() == 0:
             return x.new_zeros(*x.shape[:-1], matrix.shape[0])
         rows = x.reshape(matrix.dies if state.die is None else 1, -1, x.shape[-1])
-        dies = slice(None) if state.die is None else slice(state.die, state.die + 1)
-        value = matrix.product(rows.to(matrix.scale.dtype), dies=dies)
+        value = matrix.product(rows.to(matrix.scale.dtype), dies=self.chosen_dies)
         weight, bias = weighted
         if isinstance(state.mode, Programmed) and state.mode.weight_gradient and torch.is_grad_enabled():
             soft = F.linear(rows.detach(), weight)
@@ -129,6 +129,12 @@ class OnChip:
         if bias is not None and part not in state.bias_in_rows:
             value = value + bias if torch.is_grad_enabled() else value.add_(bias)
         return value.reshape(*x.shape[:-1], value.shape[-1]).to(x.dtype)
+
+    @property
+    def chosen_dies(self) -> slice:
+        """The selected die, or all of them."""
+        die = self.on_chip.die
+        return slice(None) if die is None else slice(die, die + 1)
 
     def check_fresh(self) -> None:
         """Raises StaleError if a weight changed after programming."""
@@ -210,16 +216,35 @@ class _ChipConvolution(OnChip):
             for chunk in self.group_chunks()
         }
 
-    def on_patches(self, patches: Tensor) -> Tensor:
-        """(batch, positions, channels · kernel) → (batch, positions, out channels)."""
+    def on_images(self, images: Tensor, window: Window) -> Tensor:
+        """In `Programmed`: images (batch, channels, height, width) → (batch, out channels, height, width)."""
         layer, parts = cast("nn.Conv2d", self), self.parts()
-        if layer.groups == 1:
-            return self.product(patches, MAIN, parts[MAIN])
-        width = layer.weight[0].numel()
-        outputs = []
-        for (part, weighted), chunk in zip(parts.items(), self.group_chunks(), strict=True):
-            outputs.append(self.product(patches[..., chunk.start * width : chunk.stop * width], part, weighted))
-        return torch.cat(outputs, dim=-1)
+        size = window.positions(images.shape[-2], images.shape[-1])
+        width = layer.in_channels // layer.groups
+        chunks = (
+            {MAIN: range(layer.groups)} if layer.groups == 1 else dict(zip(parts, self.group_chunks(), strict=True))
+        )
+        outputs = [
+            self._convolved(images[:, chunks[part].start * width : chunks[part].stop * width], window, part, weighted)
+            for part, weighted in parts.items()
+        ]
+        output = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
+        return output.view(len(images), *size, -1).permute(0, 3, 1, 2)
+
+    def _convolved(self, images: Tensor, window: Window, part: str, weighted: Weighted) -> Tensor:
+        """(batch, channels, height, width) → (batch, positions, out channels), by way of single vectors where somebody
+        looks at these, or where the weight is to have a gradient."""
+        state = self.on_chip
+        watched = state.visitor is not None or (isinstance(state.mode, Programmed) and state.mode.weight_gradient)
+        if watched or part not in state.matrices or images.numel() == 0:
+            return self.product(window.patches(images), part, weighted)
+        self.check_fresh()
+        matrix, bias = state.matrices[part], weighted[1]
+        held = images.unflatten(0, (matrix.dies if state.die is None else 1, -1)).to(matrix.scale.dtype)
+        value = matrix.convolve(held, window, dies=self.chosen_dies)
+        if bias is not None and part not in state.bias_in_rows:
+            value = value + bias if torch.is_grad_enabled() else value.add_(bias)
+        return value.reshape(len(images), -1, value.shape[-1]).to(images.dtype)
 
     def soft_images(self, images: Tensor, convolve: Callable[[Tensor, Tensor, Tensor | None], Tensor]) -> Tensor:
         """Quantised or noisy convolution; without a range, each image has its own."""
@@ -233,19 +258,16 @@ class _ChipConvolution(OnChip):
         return self.soft(images.flatten(1), own, compute)
 
 
-def _unfold(layer: nn.Conv2d, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
-    """Patches (batch, positions, channels · kernel) of images, padded as the layer pads, and the output's size."""
-    top_bottom_left_right = layer._reversed_padding_repeated_twice
-    if any(top_bottom_left_right):
-        mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
-        images = F.pad(images, top_bottom_left_right, mode=mode)
-    kernel = cast("tuple[int, int]", layer.kernel_size)
-    patches = F.unfold(images, kernel, dilation=layer.dilation, stride=layer.stride).transpose(1, 2)
-    sizes = [
-        (images.shape[axis + 2] - layer.dilation[axis] * (kernel[axis] - 1) - 1) // layer.stride[axis] + 1
-        for axis in (0, 1)
-    ]
-    return patches, (sizes[0], sizes[1])
+def _padded(layer: nn.Conv2d, images: Tensor) -> tuple[Tensor, Window]:
+    """The images and the window of a layer; what is no plain border of zeros is put around the images."""
+    around = layer._reversed_padding_repeated_twice  # left, right, top, bottom
+    kernel, stride, dilation = (
+        cast("tuple[int, int]", size) for size in (layer.kernel_size, layer.stride, layer.dilation)
+    )
+    if layer.padding_mode == "zeros" and around[0] == around[1] and around[2] == around[3]:
+        return images, Window(kernel, stride, (around[2], around[0]), dilation)
+    mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+    return F.pad(images, around, mode=mode), Window(kernel, stride, dilation=dilation)
 
 
 class ChipConv2d(_ChipConvolution, nn.Conv2d):
@@ -258,8 +280,7 @@ class ChipConv2d(_ChipConvolution, nn.Conv2d):
         if not isinstance(self.on_chip.mode, Programmed):
             output = self.soft_images(images, self._conv_forward)
         else:
-            patches, size = _unfold(self, images)
-            output = self.on_patches(patches).transpose(1, 2).unflatten(2, size)
+            output = self.on_images(*_padded(self, images))
         return output if input.dim() == 4 else output.squeeze(0)
 
 
@@ -276,11 +297,8 @@ class ChipConv1d(_ChipConvolution, nn.Conv1d):
             padding = self._reversed_padding_repeated_twice
             mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
             padded = F.pad(signals, padding, mode=mode) if any(padding) else signals
-            flat = padded.unsqueeze(2)
-            patches = F.unfold(
-                flat, (1, self.kernel_size[0]), dilation=(1, self.dilation[0]), stride=(1, self.stride[0])
-            )
-            output = self.on_patches(patches.transpose(1, 2)).transpose(1, 2)
+            window = Window((1, self.kernel_size[0]), (1, self.stride[0]), dilation=(1, self.dilation[0]))
+            output = self.on_images(padded.unsqueeze(2), window).squeeze(2)
         return output if input.dim() == 3 else output.squeeze(0)
 
 
