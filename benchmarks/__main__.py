@@ -17,7 +17,8 @@ from benchmarks.circuits import circuits
 from benchmarks.dynamics import dynamics
 from benchmarks.edges import edges
 from benchmarks.graphs import graphs
-from benchmarks.products import convolution, linear, wired
+from benchmarks.networks import networks
+from benchmarks.products import convolution, linear, sliced, wired
 from benchmarks.programming import programming
 from benchmarks.timing import Result
 from benchmarks.training import training
@@ -28,6 +29,8 @@ BENCHMARKS = {
     "training": training,
     "programming": programming,
     "convolution": convolution,
+    "sliced": sliced,
+    "networks": networks,
     "circuits": circuits,
     "wires": wires,
     "wired": wired,

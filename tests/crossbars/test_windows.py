@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ohmloom.crossbars.reads import add_phases
-from ohmloom.crossbars.transfer import driven, through, vectors, weighted
+from ohmloom.crossbars.transfer import activity, through, vectors, weighted
 from ohmloom.crossbars.windows import Patches, Window
 
 
@@ -54,7 +54,9 @@ def test_a_product_is_that_of_the_unfolded_vectors(
     weights = torch.tensor([1.0, -2.0], dtype=torch.float64)
     both = through(weighted(weights, own), held), through(weighted(weights, rows), held)
     assert torch.allclose(*both, rtol=1e-12, atol=1e-12)
-    assert torch.equal(driven(own), driven(rows).double())
+    ours, plain = activity(own), activity(rows)
+    assert torch.equal(ours.driven, plain.driven.double())
+    assert torch.allclose(through(ours.squares, held).sum(4), through(plain.squares, held).sum(4), rtol=1e-12)
 
 
 def test_one_set_of_images_meets_the_cells_of_every_die() -> None:

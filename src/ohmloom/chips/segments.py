@@ -63,6 +63,11 @@ class Segments:
         return torch.cat([parts, bias], dim=-1)
 
     @property
+    def held_rows(self) -> int:
+        """Rows that exist, of all segments."""
+        return self.inputs + self.count * self.bias_rows
+
+    @property
     def present(self) -> Tensor:
         """(segments, rows, 1): True where a row exists."""
         exists = torch.arange(self.count * self.length).view(self.count, self.length) < self.inputs

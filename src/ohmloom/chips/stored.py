@@ -159,7 +159,7 @@ class StoredMatrix:
         """Cells of one die."""
         slices, signs = self.cells.written.shape[1:3]
         columns = self.segments.outputs + (self.mapping.encoding.layout is Layout.OFFSET_COLUMN)
-        return int(self.segments.present.sum()) * slices * signs * columns
+        return self.segments.held_rows * slices * signs * columns
 
     def _aged(self) -> Tensor:
         now = cell_conductance(self.device, self.cells, self.elapsed, extrapolate=self.extrapolate)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ohmloom.crossbars import Layout, Sensing
-from ohmloom.crossbars.transfer import Levels, driven
+from ohmloom.crossbars.transfer import Levels, activity
 from ohmloom.ledger import Event, record
 
 if TYPE_CHECKING:
@@ -35,13 +35,14 @@ def record_product(
     conversions = 1 if readout.phase_sum == "analogue" else phases
     arrays, parts = matrix.arrays, matrix.parts
     per_input = encoding.layout.rows_per_input
-    rows = int(segments.present.sum()) * per_input * parts
+    rows = segments.held_rows * per_input * parts
     channels = encoding.conversions
     reference = encoding.layout is Layout.OFFSET_COLUMN and encoding.pair_sum == "digital"
     converted = segments.count * channels * (segments.outputs + reference * parts) * conversions * batch
-    lines = driven(levels).tolist()
+    active = activity(levels)
+    lines = active.driven.tolist()
     joule = matrix.unit * matrix.mapping.voltage**2 * readout.integration
-    energy = (sensing.cell_energy(levels, reads).sum(1) * joule).tolist()
+    energy = (sensing.cell_energy(levels, active, reads) * joule).tolist()
     bits, input_bits = readout.output_bits or 0, matrix.mapping.drive.input_bits if first else 0
     scaled = sensing.gain is not None or matrix.calibration.slope is not None
     same = {

@@ -81,6 +81,19 @@ def convert(
     return mean if reads.added is None else mean[:1], int(clipped)
 
 
+def activity(levels: Tensor) -> tuple[Tensor, Tensor]:
+    """Σ d² over vectors and how many d are not zero, of levels (..., vectors, rows): two of (..., rows)."""
+    if not suits(levels.numel(), levels):
+        return levels.square().sum(-2), torch.count_nonzero(levels, dim=-2)
+    from ohmloom.crossbars.conversion_loop import activity as loop
+
+    shape = (*levels.shape[:-2], levels.shape[-1])
+    squares, driven = torch.zeros(shape), torch.zeros(shape, dtype=torch.int32)
+    each = (-1, levels.shape[-1])
+    loop(levels.numpy().reshape(-1, *levels.shape[-2:]), squares.numpy().reshape(each), driven.numpy().reshape(each))
+    return squares, driven
+
+
 def _spread(value: Tensor | float, shape: tuple[int, ...]) -> np.ndarray:
     """A few numbers, repeated for every array."""
     spread = np.empty(shape, np.float32)

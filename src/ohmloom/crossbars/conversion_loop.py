@@ -87,3 +87,15 @@ def convert(mean, power, pull, column, own, source, weights, reads, gain, offset
             value[j] = inside * width
         clipped += beyond
     return clipped
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc"})
+def activity(levels, squares, driven):  # type: ignore[no-untyped-def]
+    """Σ d² and how many d are not zero, over the vectors of each group: (groups, vectors, rows) → (groups, rows)."""
+    groups, vectors, rows = levels.shape
+    for group in range(groups):
+        for vector in range(vectors):
+            for row in range(rows):
+                level = levels[group, vector, row]
+                squares[group, row] += level * level
+                driven[group, row] += np.int32(level != ZERO)

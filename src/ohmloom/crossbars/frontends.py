@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ohmloom.crossbars.lines import Lines
-from ohmloom.crossbars.transfer import Levels, Transfer, through
+from ohmloom.crossbars.transfer import Activity, Levels, Transfer, through
 from ohmloom.descriptions import Part
 from ohmloom.quantities import Amperes
 
@@ -36,8 +36,10 @@ class FrontEnd(Part, ABC):
         """The largest noiseless |read| of any levels in [-1, 1]: (dies, segments, channels, 1, columns)."""
 
     @abstractmethod
-    def cell_energy(self, levels: Levels, reads: Tensor, lines: Lines, transfer: Transfer) -> Tensor:
-        """Σ_k reads_k Σ_ij g_ij (V_i - V_j)² of each vector, in (unit conductance) × (read voltage)²: (dies, batch).
+    def cell_energy(
+        self, levels: Levels, activity: Activity, reads: Tensor, lines: Lines, transfer: Transfer
+    ) -> Tensor:
+        """Σ_k reads_k Σ_ij g_ij (V_i - V_j)² of all vectors, in (unit conductance) × (read voltage)²: (dies,).
 
         ``levels`` are (phases, dies, segments, batch, rows).
         """
@@ -65,8 +67,10 @@ class CurrentSense(FrontEnd):
     def bound(self, lines: Lines) -> Tensor:
         return lines.signed.abs().sum(-2, keepdim=True)
 
-    def cell_energy(self, levels: Levels, reads: Tensor, lines: Lines, transfer: Transfer) -> Tensor:
-        return _driven_power(levels, reads, lines)
+    def cell_energy(
+        self, levels: Levels, activity: Activity, reads: Tensor, lines: Lines, transfer: Transfer
+    ) -> Tensor:
+        return _driven_power(activity.squares, reads, lines)
 
     @property
     def merges_phases(self) -> bool:
@@ -99,17 +103,18 @@ class VoltageSense(FrontEnd):
     def bound(self, lines: Lines) -> Tensor:
         return torch.ones_like(lines.total)
 
-    def cell_energy(self, levels: Levels, reads: Tensor, lines: Lines, transfer: Transfer) -> Tensor:
-        driven = _driven_power(levels, reads, lines)
+    def cell_energy(
+        self, levels: Levels, activity: Activity, reads: Tensor, lines: Lines, transfer: Transfer
+    ) -> Tensor:
+        driven = _driven_power(activity.squares, reads, lines)
         settled = through(levels, transfer.mean).square_()
-        return driven - torch.einsum("k,kdsqbc,dsqc->db", reads, settled, lines.total[..., 0, :])
+        return driven - torch.einsum("k,kdsqbc,dsqc->d", reads, settled, lines.total[..., 0, :])
 
     @property
     def merges_phases(self) -> bool:
         return False
 
 
-def _driven_power(levels: Levels, reads: Tensor, lines: Lines) -> Tensor:
-    """Σ_k reads_k Σ_i d_i² Σ_j g_ij of each vector: (dies, batch)."""
-    total = through(levels.square(), lines.row_total[:, :, None, :, None])
-    return torch.einsum("k,kdsqbc->db", reads, total)
+def _driven_power(squares: Levels, reads: Tensor, lines: Lines) -> Tensor:
+    """Σ_k reads_k Σ_i d_i² Σ_j g_ij of all vectors: (dies,)."""
+    return torch.einsum("k,kdsqbc->d", reads, through(squares, lines.row_total[:, :, None, :, None]))

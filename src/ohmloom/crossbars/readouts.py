@@ -21,7 +21,7 @@ from ohmloom.crossbars.encodings import Encoding, Layout
 from ohmloom.crossbars.frontends import CurrentSense, FrontEnd
 from ohmloom.crossbars.lines import Lines, meeting
 from ohmloom.crossbars.reads import Added, Reads, Sums, add_phases
-from ohmloom.crossbars.transfer import Levels, Transfer, vectors, weighted
+from ohmloom.crossbars.transfer import Activity, Levels, Transfer, vectors, weighted
 from ohmloom.descriptions import Choice, Part
 from ohmloom.quantities import Seconds
 
@@ -130,7 +130,8 @@ class Circuit(ABC):
 
     @abstractmethod
     def power(self, levels: Tensor, reads: Tensor) -> Tensor:
-        """What ``reads`` of each phase's levels take from the drivers, as :meth:`Sensing.cell_energy` has it."""
+        """What ``reads`` of each phase's levels take from the drivers, in the units of
+        :meth:`FrontEnd.cell_energy`: (dies, batch)."""
 
 
 class Sensing(NamedTuple):
@@ -167,14 +168,14 @@ class Sensing(NamedTuple):
         lines = old._replace(signed=signed, total=total, row_total=old.row_total + change.row_total)
         return self._replace(lines=lines, transfer=self.readout.front_end.transfer(lines))
 
-    def cell_energy(self, levels: Levels, reads: Tensor) -> Tensor:
+    def cell_energy(self, levels: Levels, activity: Activity, reads: Tensor) -> Tensor:
         """What ``reads`` of each phase's levels heat cells and wires with: see :meth:`FrontEnd.cell_energy`."""
         if self.circuit is not None:
-            return self.circuit.power(vectors(levels), reads)
+            return self.circuit.power(vectors(levels), reads).sum(1)
         if self.lines.admittance is not None:
             rows = vectors(levels)
-            return torch.einsum("k,kdsbr,dsrq,kdsbq->db", reads, rows, self.lines.admittance, rows)
-        return self.readout.front_end.cell_energy(levels, reads, self.lines, self.transfer)
+            return torch.einsum("k,kdsbr,dsrq,kdsbq->d", reads, rows, self.lines.admittance, rows)
+        return self.readout.front_end.cell_energy(levels, activity, reads, self.lines, self.transfer)
 
     @property
     def channel_weights(self) -> Tensor:

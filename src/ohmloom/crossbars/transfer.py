@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
+from ohmloom.crossbars import conversion
 from ohmloom.crossbars.reads import Sums, add_phases
 from ohmloom.crossbars.windows import Patches
 
@@ -39,14 +39,20 @@ class Transfer(NamedTuple):
 
 
 def through(levels: Levels, lines: Tensor) -> Tensor:
-    """Levels through lines; one array alone is one plain product, which is faster, and patches are a convolution."""
+    """Levels through lines; one array alone takes plain products, which are faster, and patches a convolution."""
     if isinstance(levels, Patches):
         return levels.through(lines)
     phases, *arrays, batch, rows = levels.shape
-    *channels, _, columns = lines.shape
-    if all(size == 1 for size in (*arrays, *channels)):
-        return (levels.reshape(-1, rows) @ lines.view(rows, columns)).view(phases, 1, 1, 1, batch, columns)
-    return levels.unsqueeze(3) @ lines
+    held, *_, columns = lines.shape
+    if any(size != 1 for size in (*arrays, held)):
+        return levels.unsqueeze(3) @ lines
+    flat, channels = levels.reshape(-1, rows), lines.shape[2]
+    if channels == 1:
+        return (flat @ lines.view(rows, columns)).view(phases, 1, 1, 1, batch, columns)
+    found = levels.new_empty(phases, 1, 1, channels, batch, columns)  # all phases in one product, for each channel
+    for channel in range(channels):
+        found[:, 0, 0, channel] = (flat @ lines[0, 0, channel]).view(phases, batch, columns)
+    return found
 
 
 def vectors(levels: Levels) -> Tensor:
@@ -61,9 +67,18 @@ def weighted(weights: Tensor, levels: Levels) -> Levels:
     return add_phases(weights, levels)
 
 
-def driven(levels: Levels) -> Tensor:
-    """How many rows of all vectors, phases and segments are driven: (dies,)."""
+class Activity(NamedTuple):
+    """What levels do to their lines, added over all vectors."""
+
+    squares: Levels  # Σ d², (phases, dies, segments, 1, rows) or patches of one image
+    driven: Tensor  # rows that are driven, over phases and segments: (dies,)
+
+
+def activity(levels: Levels) -> Activity:
+    """Of all vectors, in one pass."""
     if not isinstance(levels, Patches):
-        return torch.count_nonzero(levels.transpose(0, 1).flatten(1), dim=1)
+        squares, driven = conversion.activity(levels)
+        return Activity(squares.unsqueeze(3), driven.sum((0, 2, 3)))
+    of_squares, of_driven = levels.activity()
     ones = levels.images.new_ones(1, levels.segments, 1, levels.length + levels.bias_rows, 1)
-    return levels.driven().through(ones).double().sum((0, 2, 3, 4, 5))
+    return Activity(of_squares, of_driven.through(ones).double().sum((0, 2, 3, 4, 5)))

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from ohmloom.crossbars.conversion import activity
+
 
 @dataclass(frozen=True)
 class Window:
@@ -76,10 +78,15 @@ class Patches:
         """Of each level."""
         return self._with(self.images.square(), None if self.constant is None else self.constant.square())
 
-    def driven(self) -> Patches:
-        """1 where a level is not zero."""
-        constant = None if self.constant is None else (self.constant != 0).to(self.images)
-        return self._with((self.images != 0).to(self.images), constant)
+    def activity(self) -> tuple[Patches, Patches]:
+        """Squares of levels, and 1 where one is not zero, both added over images as if they were of one."""
+        phases, dies, count, *place = self.images.shape
+        found = activity(self.images.reshape(phases, dies, count, -1))
+        squares, driven = (one.view(phases, dies, 1, *place).to(self.images) for one in found)
+        if self.constant is None:
+            return self._with(squares, None), self._with(driven, None)
+        constant = count * self.constant.square(), count * (self.constant != 0).to(self.images)
+        return self._with(squares, constant[0]), self._with(driven, constant[1])
 
     def weighted(self, weights: Tensor) -> Patches:
         """Σ_k weights_k of phase k, as one phase."""
