@@ -16,7 +16,7 @@ from ohmloom.codesign.edge_pruning import edges
 from ohmloom.data.synthetic import vessel_images
 from ohmloom.errors import ConfigurationError
 from ohmloom.systems.edge_pruning.drive_study import Vessels, parts
-from ohmloom.systems.edge_pruning.grades import areas, at_threshold, graded
+from ohmloom.systems.edge_pruning.grades import areas, at_threshold, best_threshold, graded
 from ohmloom.systems.edge_pruning.networks import UNet
 from ohmloom.systems.edge_pruning.settings import VESSELS, DriveSettings, Wanted
 from ohmloom.systems.edge_pruning.training import untrained
@@ -59,6 +59,19 @@ def test_areas_of_perfect_inverted_and_equal_scores() -> None:
     assert areas(-truth.astype(float), truth)[1] == 0.0
     assert areas(np.zeros(100), truth) == pytest.approx((0.2, 0.5))
     assert at_threshold(np.zeros(4, bool), np.zeros(4, bool)) == (1.0, 0.0)
+
+
+def test_the_best_threshold_has_the_best_f1_of_all() -> None:
+    random = np.random.default_rng(0)
+    truth = random.random(400) < 0.1
+    scores = np.round(random.normal(size=400) + truth, 1)  # with ties
+    chosen = best_threshold(scores, truth)
+    f1 = [at_threshold(scores > limit, truth)[1] for limit in np.unique(scores) - 0.01]
+    assert at_threshold(scores > chosen, truth)[1] == max(f1)
+    assert at_threshold(scores > 0.5, truth)[1] < max(f1)
+    assert best_threshold(np.array([0.2, 0.4]), np.array([True, True])) < 0.2
+    with pytest.raises(ConfigurationError, match="must hold vessels"):
+        best_threshold(scores, truth & False)
 
 
 @pytest.mark.parametrize("value", [True, False])

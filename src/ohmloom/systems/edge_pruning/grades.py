@@ -44,6 +44,23 @@ def areas(scores: Numbers, truth: Mask) -> tuple[float, float]:
     return float(steps @ precision), float(np.diff(false, prepend=0.0) @ means)
 
 
+def best_threshold(scores: Numbers, truth: Mask) -> float:
+    """The threshold with the largest F1; scores above it are vessels. Choose it where nothing is judged.
+
+    Raises ConfigurationError unless there is a vessel.
+    """
+    positives = int(truth.sum())
+    if positives == 0:
+        raise ConfigurationError(message("truth", "must hold vessels", "none", "Take another part of the photograph."))
+    order = np.argsort(-scores, kind="stable")
+    ordered = scores[order]
+    ends = np.append(np.flatnonzero(np.diff(ordered)), truth.size - 1)
+    hits = np.cumsum(truth[order], dtype=np.int64)[ends]
+    best = int(np.argmax(2 * hits / (ends + 1 + positives)))
+    below = ordered[ends[best] + 1] if ends[best] + 1 < truth.size else ordered[-1] - 1
+    return float((ordered[ends[best]] + below) / 2)
+
+
 def at_threshold(found: Mask, truth: Mask) -> tuple[float, float]:
     """Accuracy and F1 = 2 TP / (2 TP + FP + FN), as shares; an F1 without any vessel, true or found, is 0."""
     marked = int(found.sum()) + int(truth.sum())
