@@ -338,7 +338,7 @@ def _pictures(study: DriveStudy) -> None:
         file = path.relative_to(study.findings.folder).as_posix()
         panels.append({"title": f"test photograph {number + 1}", "file": file})
     caption = (
-        f"Vessels by edge pruning, above a probability of {threshold:.2f} (the best on validation photographs), over the "
+        f"Vessels by edge pruning, above a probability of {threshold:.2f} (best on validation photographs), over the "
         "prepared grey levels of test photographs, which are kept in the run's own folder alone."
     )
     study.findings.plot("segmentations", name="vessels", panels=panels, marks=MARKS[1:], caption=caption)
