@@ -23,6 +23,7 @@ from ohmloom.nn.perturbations import (
 )
 from ohmloom.nn.summary import Summary, summary
 from ohmloom.nn.visiting import Visitor, vectors_of, visiting
+from ohmloom.nn.whatif import what_if
 
 __all__ = [
     "BoundedRelativeWeights",
@@ -57,4 +58,5 @@ __all__ = [
     "summary",
     "vectors_of",
     "visiting",
+    "what_if",
 ]
