@@ -68,6 +68,7 @@ class Diagnosis:
 
     metric: str
     unit: str
+    larger_is_better: bool
     software: float
     hardware: Figure
     loss: Figure
@@ -88,7 +89,7 @@ class Diagnosis:
         lines += ["", f"{'layer':<{width}}{'alone':>10}{'outputs move':>14}{'own SNR':>10}{'clipped':>10}  mostly"]
         for one in self.layers:
             moved = 100 * (one.deviation.value or 0)
-            ratio = f"{one.signal_to_noise.value:.1f} dB"
+            ratio = "" if one.signal_to_noise.value is None else f"{one.signal_to_noise.value:.1f} dB"
             clipped = f"{100 * one.clipped:.2g} %"
             lines.append(
                 f"{one.layer:<{width}}{_number(one.loss)}{moved:>12.1f} %{ratio:>10}{clipped:>10}  {one.effect}"
@@ -290,8 +291,8 @@ class _Run:
         layers = self._layers(soft, singles, worst, culprit)
         hardware = Figure.over(judge.name, full.values, judge.unit, "dies")
         found = Diagnosis(
-            judge.name, judge.unit, soft, hardware, whole, tuple(steps), Figure.over("rest", rest, judge.unit, "dies"),
-            layers, "",
+            judge.name, judge.unit, judge.larger_is_better, soft, hardware, whole, tuple(steps),
+            Figure.over("rest", rest, judge.unit, "dies"), layers, "",
         )  # fmt: skip
         return _with_sentence(found, worst, culprit)
 
@@ -322,7 +323,7 @@ def _with_sentence(found: Diagnosis, worst: str, culprit: str) -> Diagnosis:
         f"The hardware loses {loss:.3g} {points} of {found.software:.4g}{unit}. "
         f"The largest loss is that of layer '{worst}', mostly by {_cause(culprit)}: alone the layer costs {share:.3g} "
         f"{points} and moves the outputs by {moved:.1f} %. "
-        f"Over all layers {_cause(largest.effect)} costs most ({largest.alone.value or 0:.3g} {points} alone). "
+        f"Over all layers the largest effect is {_cause(largest.effect)} ({largest.alone.value or 0:.3g} {points} alone). "
         f"What usually helps: {HELP[culprit]}."
     )
     return replace(found, sentence=sentence)
