@@ -323,7 +323,7 @@ def _with_sentence(found: Diagnosis, worst: str, culprit: str) -> Diagnosis:
         f"The hardware loses {loss:.3g} {points} of {found.software:.4g}{unit}. "
         f"The largest loss is that of layer '{worst}', mostly by {_cause(culprit)}: alone the layer costs {share:.3g} "
         f"{points} and moves the outputs by {moved:.1f} %. "
-        f"Over all layers the largest effect is {_cause(largest.effect)} ({largest.alone.value or 0:.3g} {points} alone). "
+        f"Over all layers {_cause(largest.effect)} is the largest effect ({largest.alone.value or 0:.3g} {points}). "
         f"What usually helps: {HELP[culprit]}."
     )
     return replace(found, sentence=sentence)
