@@ -161,13 +161,17 @@ def noise_grid(
 
 
 @style.styled
-def effect_waterfall(steps: Sequence[str], values: Sequence[float], axis: str = "accuracy, %") -> Figure:
+def effect_waterfall(
+    steps: Sequence[str], values: Sequence[float], axis: str = "accuracy, %", *, larger_is_better: bool = True
+) -> Figure:
     """What each effect costs or gives when it is switched on after those above it."""
     figure, axes = style.canvas(0.8 + 0.32 * len(steps))
     before = [values[0], *values[:-1]]
     width = max(values) - min(values) or 1.0
     for row, (old, new) in enumerate(zip(before, values, strict=True)):
-        colour = style.MUTED if row == 0 else style.LOSS if new < old else style.GAIN
+        colour = (
+            style.MUTED if row == 0 else style.LOSS if (new < old) == larger_is_better and new != old else style.GAIN
+        )
         axes.barh(row, new - old, left=old, height=0.56, color=colour)
         axes.plot([new, new], [row - 0.28, row + 0.28], color=colour, linewidth=2.2, solid_capstyle="butt")
         if row + 1 < len(steps):
@@ -205,6 +209,27 @@ def ablation_bars(
         axes.axvline(value, color=style.MUTED, linewidth=1, linestyle=(0, (4, 3)))
         axes.text(value, -0.75, label, ha="center", va="bottom", fontsize=8, color=style.MUTED)
     _rows(axes, labels, axis)
+    return figure
+
+
+class Bar(NamedTuple):
+    """One bar: a loss (or a gain, below 0), and the ends of its interval where known."""
+
+    label: str
+    loss: float
+    low: float | None = None
+    high: float | None = None
+
+
+@style.styled
+def loss_bars(bars: Sequence[Bar], axis: str, marked: str | None = None) -> Figure:
+    """Losses side by side, with their intervals; the ``marked`` one stands out."""
+    figure, axes = style.canvas(0.8 + 0.32 * len(bars))
+    for row, bar in enumerate(bars):
+        axes.barh(row, bar.loss, height=0.56, color=style.LOSS if bar.label == marked else style.LINES[0])
+        if bar.low is not None and bar.high is not None:
+            axes.plot([bar.low, bar.high], [row, row], color=style.INK, linewidth=1.1)
+    _rows(axes, [bar.label for bar in bars], axis)
     return figure
 
 

@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 import ohmloom
 from ohmloom.atomic import write_text
-from ohmloom.experiments.diagnosis import CODES, HARDWARE, SOFTWARE, Diagnosis
+from ohmloom.experiments.diagnosis import CODES, SOFTWARE, Diagnosis
 from ohmloom.experiments.figures import Figure
 from ohmloom.reports import style
-from ohmloom.reports.losses import Bar, loss_bars, waterfall
+from ohmloom.reports.curves import Bar, effect_waterfall, loss_bars
 from ohmloom.reports.page import FIGURES, FILE, template
 
 RECORD = "diagnosis.json"
@@ -42,13 +42,13 @@ def write_diagnosis(found: Diagnosis, folder: str | Path, title: str, facts: tup
 def _pictures(found: Diagnosis) -> list[tuple[str, str, str, Any]]:
     axis = found.metric + (f", {found.unit}" if found.unit else "")
     points = "points" if found.unit == "%" else found.unit
-    steps = [Bar(step.effect, step.added.value or 0.0) for step in found.steps]
+    labels = [SOFTWARE, *(f"+ {step.effect}" for step in found.steps)]
+    levels = [found.software, *(step.after.value or 0.0 for step in found.steps)]
     layers = [_bar(one.layer, one.loss) for one in found.layers]
     alone = [_bar(step.effect, step.alone) for step in found.steps]
     worst = next((one.layer for one in found.layers if one.effect), None)
     loss = f"loss alone{', ' + points if points else ''}"
-    drawn = waterfall((SOFTWARE, found.software), steps, (HARDWARE, found.hardware.value or 0.0), axis,
-                      larger_is_better=found.larger_is_better)  # fmt: skip
+    drawn = effect_waterfall(labels, levels, axis, larger_is_better=found.larger_is_better)
     moved = [Bar(one.layer, 100 * (one.deviation.value or 0.0)) for one in found.layers]
     return [
         ("waterfall", "Effect after effect", "From the network in software to the hardware as it is; means over dies. "
