@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 
+from ohmloom import markup
 from ohmloom.chips.chip import Chip, Component
 from ohmloom.chips.installation import Installation
 from ohmloom.chips.placement import Placement
@@ -83,10 +84,25 @@ class Cost:
         lines += ["", f"{'layer':<{width}}{'energy':>12}{'share':>8}{'time':>12}"]
         for name, joule in self.layers.items():
             lines.append(self._line(name, joule, width) + f"{show(self.layer_seconds.get(name, 0.0), TIME, 3):>12}")
-        lines += ["", f"energy {show(self.energy_joule, ENERGY)} {self.per}"]
-        lines.append(f"latency {show(self.latency_second, TIME)}, one per {show(self.interval_second, TIME)} pipelined")
-        lines.append(f"area {show(self.area_square_metre, AREA)}, cores in use")
-        return "\n".join([*lines, f"basis: {self.basis}", f"schedule: {self.schedule}"])
+        return "\n".join([*lines, "", *self._sums])
+
+    def _repr_html_(self) -> str:
+        def shares(parts: Table[str, float]) -> list[tuple[str, str, str]]:
+            whole = self.energy_joule or float("inf")
+            return [(name, show(joule, ENERGY, 3), f"{joule / whole:.1%}") for name, joule in parts.items()]
+
+        parts = markup.table(("component", "energy", "share"), shares(self.components))
+        return parts + markup.table(("layer", "energy", "share"), shares(self.layers)) + markup.lines(*self._sums)
+
+    @property
+    def _sums(self) -> list[str]:
+        return [
+            f"energy {show(self.energy_joule, ENERGY)} {self.per}",
+            f"latency {show(self.latency_second, TIME)}, one per {show(self.interval_second, TIME)} pipelined",
+            f"area {show(self.area_square_metre, AREA)}, cores in use",
+            f"basis: {self.basis}",
+            f"schedule: {self.schedule}",
+        ]
 
     def _line(self, name: str, joule: float, width: int) -> str:
         share = joule / self.energy_joule if self.energy_joule else 0.0

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import ohmloom
-from ohmloom.cli import doctor, files, lists, models, run, spice
+from ohmloom.cli import boards, doctor, files, lists, models, run, spice
 
 __all__ = ["app", "main"]
 
@@ -25,6 +25,8 @@ app.add_typer(lists.lists, name="list")
 app.command("summary")(models.summary)
 app.command("evaluate")(models.evaluate)
 app.command("report")(files.report)
+app.command("compare")(boards.compare)
+app.command("board")(boards.board)
 app.command("cite")(lists.cite)
 app.add_typer(files.data, name="data")
 app.add_typer(spice.spice, name="spice")

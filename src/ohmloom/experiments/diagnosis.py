@@ -14,6 +14,7 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ohmloom import markup
 from ohmloom.errors import NotProgrammedError, message
 from ohmloom.experiments.figures import Figure
 from ohmloom.experiments.metrics import Metric, metric
@@ -95,6 +96,13 @@ class Diagnosis:
                 f"{one.layer:<{width}}{_number(one.loss)}{moved:>12.1f} %{ratio:>10}{clipped:>10}  {one.effect}"
             )
         return "\n".join([*lines, "", f"Losses are in {self.metric}{unit}; means over dies.", self.sentence])
+
+    def _repr_html_(self) -> str:
+        steps = [(s.effect, _number(s.alone), _number(s.added), _spread(s.after)) for s in self.steps]
+        layers = [(one.layer, _number(one.loss), one.effect) for one in self.layers]
+        heads = ("effect", "loss alone", "loss added", f"{self.metric} after")
+        tables = markup.table(heads, steps) + markup.table(("layer", "loss alone", "mostly"), layers)
+        return markup.lines(self.sentence) + tables
 
     def json(self) -> dict[str, Any]:
         """As plain values."""

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from ohmloom import markup
 from ohmloom.descriptions import Choice, Description
 from ohmloom.errors import ConfigurationError, FormatError, message
 from ohmloom.experiments.claims import Claim, Control, Origin
-from ohmloom.experiments.figures import Figure, Name
+from ohmloom.experiments.figures import Figure, Name, say
 from ohmloom.experiments.plots import Plot
 
 if TYPE_CHECKING:
@@ -172,6 +173,24 @@ class Result(Description):
     assumptions: tuple[Statement, ...] = ()
     references: tuple[Statement, ...] = ()
     environment: dict[str, str | int | bool | None]
+
+    def _repr_html_(self) -> str:
+        claims = [
+            (c.name, say(c.published, c.unit), c.version, say(c.ours, c.unit) if c.ours is not None else "", c.verdict)
+            for c in self.claims
+        ]
+        spans = {name: figure.interval for name, figure in self.figures.items()}
+        figures = [
+            (name, figure.text, "" if (span := spans[name]) is None else f"{span.low:.4g} to {span.high:.4g}")
+            for name, figure in self.figures.items()
+        ]
+        controls = [(c.name, c.expectation, c.verdict) for c in self.controls]
+        return (
+            markup.lines(f"{self.about.title}: {self.system}, {self.tier} tier, {self.status}")
+            + markup.table(("claim", "published", "version", "ours", "verdict"), claims)
+            + markup.table(("control", "expectation", "verdict"), controls)
+            + markup.table(("figure", "value", "interval"), figures)
+        )
 
     def text(self) -> str:
         """The contents of ``result.json``: strict JSON, no NaN."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from ohmloom import markup
 from ohmloom.chips import Placement
 from ohmloom.crossbars import AnalogueReadout
 from ohmloom.nn.convert import converted, matrix_name, plan, state_of
@@ -41,8 +42,7 @@ class Summary:
 
     def __str__(self) -> str:
         width = max(len("matrix"), *(len(row.name) for row in self.rows)) + 2
-        lines = [f"{self.chip} ({self.device}): {self.placement.cores_used} of {self.placement.cores} cores, "
-                 f"{self.placement.cells} cells in use, {self.placement.utilisation:.2%} of the chip", ""]  # fmt: skip
+        lines = [self._use, ""]
         lines.append(
             f"{'matrix':<{width}}{'layer':<20}{'out x in':>12}{'parts':>7}{'cores':>7}{'cells':>9}  bias     read as"
         )
@@ -51,9 +51,25 @@ class Summary:
             lines.append(f"{row.name:<{width}}{row.kind:<20}{shape:>12}{row.segments:>7}{row.cores:>7}{row.cells:>9}"
                          f"  {row.bias:<8} {row.path}")  # fmt: skip
         lines += [""] + [f"digital: {name or 'model'} ({why})" for name, why in self.digital.items()]
+        return "\n".join([*lines, self._state])
+
+    def _repr_html_(self) -> str:
+        columns = ("matrix", "layer", "out x in", "parts", "cores", "cells", "bias", "read as")
+        rows = [(r.name, r.kind, f"{r.shape[0]} x {r.shape[1]}", r.segments, r.cores, r.cells, r.bias, r.path)
+                for r in self.rows]  # fmt: skip
+        digital = [f"digital: {name or 'model'} ({why})" for name, why in self.digital.items()]
+        return markup.lines(self._use) + markup.table(columns, rows) + markup.lines(*digital, self._state)
+
+    @property
+    def _use(self) -> str:
+        place = self.placement
+        return (f"{self.chip} ({self.device}): {place.cores_used} of {place.cores} cores, {place.cells} cells in use, "
+                f"{place.utilisation:.2%} of the chip")  # fmt: skip
+
+    @property
+    def _state(self) -> str:
         drawn = f"{self.dies} dies, {self.age} after programming" if self.dies else "not programmed"
-        lines.append(f"mode: {self.mode}; {drawn}; calibration: {self.calibration}")
-        return "\n".join(lines)
+        return f"mode: {self.mode}; {drawn}; calibration: {self.calibration}"
 
 
 def summary(hardware: nn.Module) -> Summary:
