@@ -1,0 +1,306 @@
+"""From tables to a fitted device: numbers with intervals, held-out cells, and what the data cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import kstest
+
+from ohmloom.devices.device import Device
+from ohmloom.devices.fitting.aspects import Aspect, Check, Quantity
+from ohmloom.devices.fitting.assembly import build, drawn, template
+from ohmloom.devices.fitting.branches import Branches, branches
+from ohmloom.devices.fitting.conduction import fit_conduction, fit_states
+from ohmloom.devices.fitting.intervals import counted_interval, percentile_interval, resampled_weights
+from ohmloom.devices.fitting.levels import fit_levels
+from ohmloom.devices.fitting.programming import Entries, fit_reached
+from ohmloom.devices.fitting.reads import Prepared, fit_reads, look_for_jumps, prepare
+from ohmloom.devices.fitting.settings import Settings
+from ohmloom.devices.fitting.stuck import find_stuck, fit_range
+from ohmloom.devices.fitting.tables import Table, writings
+from ohmloom.errors import DataError, message
+from ohmloom.quantities import CONDUCTANCE, TIME, VOLTAGE, show
+from ohmloom.random import Streams
+
+Numbers = NDArray[np.float64]
+LEAST_HELD = 20  # cells (or sweeps), to hold some out
+UNITS = {"S": CONDUCTANCE, "s": TIME, "V": VOLTAGE}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A fitted number with its interval."""
+
+    name: str
+    unit: str
+    value: float
+    low: float
+    high: float
+    level: float
+    method: str
+    table: str
+
+    @property
+    def text(self) -> str:
+        """The number and its interval for people."""
+        return f"{_say(self.value, self.unit)} ({_say(self.low, self.unit)} to {_say(self.high, self.unit)})"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Cells that were held out against a fit to the others: the distance of Kolmogorov and Smirnov."""
+
+    name: str
+    cells: int
+    distance: float
+    p_value: float
+    places: Numbers  # (cells,) in 0 … 1, sorted
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What tables tell about a device."""
+
+    device: Device
+    numbers: tuple[Number, ...]
+    held_out: tuple[HeldOut, ...]
+    notes: tuple[str, ...]  # what the data cannot tell
+    draws: tuple[Device, ...]  # devices fitted to resampled cells
+    aspects: tuple[Aspect, ...]
+    tables: Mapping[str, Table]
+    settings: Settings
+
+    def number(self, name: str) -> Number:
+        """The number of that name."""
+        return next(number for number in self.numbers if number.name == name)
+
+
+def fit_device(
+    tables: Mapping[str, Table],
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    *,
+    name: str = "fitted",
+    advance: Callable[[str], object] = lambda what: None,
+) -> Fit:
+    """Fit a device to tables of ``reads``, ``sweeps`` or ``programming`` (`read_tables`), any of them.
+
+    ``advance`` is told what comes next. Raises DataError for tables that do not tell the range of conductances.
+    """
+    advance("fitting")
+    aspects, notes, sizes = _all_aspects(tables, settings)
+    parts = template(aspects)
+    for needed in ("g_min", "g_max"):
+        if needed not in parts:
+            rule = f"must tell {needed}"
+            raise DataError(message("tables", rule, ", ".join(tables), "Add reads, or sweeps of both polarities."))
+    advance("resampling")
+    found, resampled = _resample(aspects, sizes, settings, advance)
+    numbers = tuple(
+        _number(quantity, aspect, found, resampled, sizes, settings)
+        for aspect in aspects
+        for quantity in aspect.quantities
+    )
+    sources = {number.name: _source(number, tables[number.table], sizes[number.table]) for number in numbers}
+    summary = f"Fitted to {', '.join(f'{kind} of {sizes[kind]:,} {_units(kind)}' for kind in tables)}."
+    device = build(parts, found, sources, name, summary)
+    draws = (
+        drawn(parts, {key: float(values[i]) for key, values in resampled.items()}, found, f"{name}-{i:03d}", summary)
+        for i in range(settings.draws)
+    )
+    advance("held-out cells")
+    held, more = _held_out(tables, settings)
+    notes = (*notes, *more, *_missing(tables))
+    kept = tuple(draw for draw in draws if draw is not None)
+    return Fit(device, numbers, held, tuple(dict.fromkeys(notes)), kept, aspects, tables, settings)
+
+
+def _all_aspects(
+    tables: Mapping[str, Table], settings: Settings
+) -> tuple[tuple[Aspect, ...], tuple[str, ...], dict[str, int]]:
+    """Every aspect, what cannot be told, and how many cells (or sweeps) each table resamples."""
+    aspects: list[Aspect] = []
+    notes: list[str] = []
+    sizes = {kind: len(table.cells) for kind, table in tables.items()}
+    if "programming" in tables:
+        aspects += _programming(tables["programming"], settings, with_range="reads" not in tables)
+    if "reads" in tables:
+        data, jumps = look_for_jumps(prepare(tables["reads"]))
+        found = fit_reads(data, jumps, settings)
+        names = {quantity.name for aspect in aspects for quantity in aspect.quantities}
+        aspects += [a for a in found.aspects if not names & {quantity.name for quantity in a.quantities}]
+        notes += found.notes
+    if "sweeps" in tables:
+        data = branches(tables["sweeps"], settings.current_floor)
+        sizes["sweeps"] = data.units
+        aspects += _sweeps(data, settings, with_range=not aspects)
+    notes += [note for aspect in aspects for note in aspect.notes]
+    return tuple(aspects), tuple(notes), sizes
+
+
+def _programming(table: Table, settings: Settings, *, with_range: bool) -> list[Aspect]:
+    entries, stuck = _last_pulses(table)
+    found: list[Aspect] = [fit_reached(table.kind.name, entries), fit_levels(table.kind.name, entries)]
+    if with_range:
+        everything = _last(table)
+        found.append(fit_range(table.kind.name, *everything, stuck, settings.quantiles))
+    return found
+
+
+def _last(table: Table) -> tuple[Any, Numbers, Numbers]:
+    """Cell, conductance and target of each writing, after its last pulse."""
+    order, writing = writings(table)
+    last = np.append(np.flatnonzero(np.diff(writing)), len(order) - 1)
+    rows = order[last]
+    return table.owner[rows], table["conductance_S"][rows], table["target_S"][rows]
+
+
+def _last_pulses(table: Table) -> tuple[Entries, Any]:
+    cell, level, target = _last(table)
+    stuck = find_stuck(len(table.cells), cell, level, target)
+    fine = stuck.working[cell]
+    return Entries(cell[fine], level[fine], target[fine], np.zeros(int(fine.sum()))), stuck
+
+
+def _sweeps(data: Branches, settings: Settings, *, with_range: bool) -> list[Aspect]:
+    law = fit_conduction(data)
+    v0 = law.law(np.ones(data.units))
+    states = fit_states(data, v0, settings.quantiles)
+    if states is not None:
+        return [states, law]
+    if not with_range:
+        return [law]
+    level = np.exp(np.bincount(data.branch, np.log(data.current / data.voltage)) / np.bincount(data.branch))
+    stuck = find_stuck(data.units, data.unit, level, None)
+    return [fit_range("sweeps", data.unit, level, None, stuck, settings.quantiles), law]
+
+
+def _resample(
+    aspects: tuple[Aspect, ...], sizes: Mapping[str, int], settings: Settings, advance: Callable[[str], object]
+) -> tuple[dict[str, float], dict[str, Numbers]]:
+    """The numbers of the fit, and of each resample."""
+    found = {key: value for a in aspects for key, value in a.values(np.ones(sizes[a.table])).items()}
+    chances = {
+        kind: np.random.default_rng(Streams(settings.seed).child("fit", kind).key("bootstrap")) for kind in sizes
+    }
+    resampled: dict[str, Numbers] = {key: np.empty(settings.resamples) for key in found}
+    for i in range(settings.resamples):
+        weights = {kind: resampled_weights(sizes[kind], chances[kind]) for kind in sizes}
+        for aspect in aspects:
+            for key, value in aspect.values(weights[aspect.table]).items():
+                resampled[key][i] = value
+        if (i + 1) % 10 == 0:
+            advance("resampling")
+    return found, resampled
+
+
+def _number(
+    quantity: Quantity,
+    aspect: Aspect,
+    found: Mapping[str, float],
+    resampled: Mapping[str, Numbers],
+    sizes: Mapping[str, int],
+    settings: Settings,
+) -> Number:
+    value = found[quantity.name]
+    if quantity.counted is not None:
+        low, high = counted_interval(*quantity.counted, settings.level)
+        method = f"Clopper-Pearson, {quantity.counted[0]:,} of {quantity.counted[1]:,}"
+    else:
+        low, high = percentile_interval(value, resampled[quantity.name], sizes[aspect.table], settings.level)
+        method = f"bootstrap over {sizes[aspect.table]:,} {_units(aspect.table)}"
+    return Number(quantity.name, quantity.unit, value, low, high, settings.level, method, aspect.table)
+
+
+def _source(number: Number, table: Table, size: int) -> str:
+    span = f"{_say(number.low, number.unit)} to {_say(number.high, number.unit)}"
+    return f"{number.table}, {size:,} {_units(number.table)}; {100 * number.level:g} %: {span}, {number.method}"
+
+
+def _units(kind: str) -> str:
+    return "devices or cycles" if kind == "sweeps" else "cells"
+
+
+def _say(value: float, unit: str) -> str:
+    if unit in UNITS:
+        return ("-" if value < 0 else "") + show(abs(value), UNITS[unit])
+    return f"{value:.4g}"
+
+
+def _held_out(tables: Mapping[str, Table], settings: Settings) -> tuple[tuple[HeldOut, ...], tuple[str, ...]]:
+    """Fit part of the cells of each table and judge the others."""
+    checks: list[Check] = []
+    notes: list[str] = []
+    for kind, table in tables.items():
+        chance = np.random.default_rng(Streams(settings.seed).child("fit", kind).key("held out"))
+        found = {"reads": _held_reads, "programming": _held_programming, "sweeps": _held_sweeps}[kind](
+            table, settings, chance
+        )
+        checks += found
+        if not found:
+            notes.append(f"Too few cells in the {kind} to hold some out: the fit was not tried on others.")
+    return tuple(_judge(check) for check in checks if len(check.places)), tuple(notes)
+
+
+def _judge(check: Check) -> HeldOut:
+    found = kstest(check.places, "uniform")
+    return HeldOut(check.name, len(check.places), float(found.statistic), float(found.pvalue), np.sort(check.places))
+
+
+def _split(count: int, settings: Settings, chance: np.random.Generator) -> NDArray[np.bool_] | None:
+    """Which are held out; None if there are too few."""
+    if count < LEAST_HELD:
+        return None
+    held = np.zeros(count, dtype=bool)
+    held[chance.permutation(count)[: max(1, round(settings.held_out * count))]] = True
+    return held
+
+
+def _held_reads(table: Table, settings: Settings, chance: np.random.Generator) -> list[Check]:
+    held = _split(len(table.cells), settings, chance)
+    if held is None:
+        return []
+    whole, _ = look_for_jumps(prepare(table))
+    parts = []
+    for chosen in (~held, held):
+        part = prepare(table.of(chosen))
+        parts.append(Prepared(part.table, part.bursts, part.stuck, whole.jumping[chosen]))
+    return fit_reads(parts[0], None, settings).checks(parts[1])
+
+
+def _held_programming(table: Table, settings: Settings, chance: np.random.Generator) -> list[Check]:
+    held = _split(len(table.cells), settings, chance)
+    if held is None:
+        return []
+    training, _ = _last_pulses(table.of(~held))
+    others, _ = _last_pulses(table.of(held))
+    check = fit_reached(table.kind.name, training).check(np.ones(int((~held).sum())), others)
+    return [check._replace(name=f"{check.name}, after the last pulse")]
+
+
+def _held_sweeps(table: Table, settings: Settings, chance: np.random.Generator) -> list[Check]:
+    data = branches(table, settings.current_floor)
+    held = _split(data.units, settings, chance)
+    if held is None:
+        return []
+    training, others = data.of(~held), data.of(held)
+    law = fit_conduction(training)
+    ones = np.ones(training.units)
+    v0 = law.law(ones)
+    found = [law.check(ones, others)]
+    states = fit_states(training, v0, settings.quantiles)
+    return found if states is None else [*found, states.check(ones, others, v0)]
+
+
+def _missing(tables: Mapping[str, Table]) -> list[str]:
+    notes = []
+    if "reads" not in tables:
+        notes.append("There are no reads: nothing is known about read noise and retention, both are left out.")
+    if "sweeps" not in tables:
+        notes.append("There are no sweeps: cells are taken to be ohmic.")
+    if "programming" not in tables:
+        notes.append("There are no pulse trains: how many pulses a cell needs is not known.")
+    return notes
