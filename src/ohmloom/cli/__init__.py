@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import ohmloom
-from ohmloom.cli import doctor, files, lists, models, run, spice
+from ohmloom.cli import doctor, files, fit, lists, models, run, spice
 
 __all__ = ["app", "main"]
 
@@ -24,6 +24,7 @@ app.command("run")(run.run)
 app.add_typer(lists.lists, name="list")
 app.command("summary")(models.summary)
 app.command("evaluate")(models.evaluate)
+app.add_typer(fit.fit, name="fit")
 app.command("report")(files.report)
 app.command("cite")(lists.cite)
 app.add_typer(files.data, name="data")

@@ -17,11 +17,18 @@ from ohmloom.errors import ConfigurationError, DataError, UnknownNameError, mess
 if TYPE_CHECKING:
     from torch import nn
 
+    from ohmloom.chips import Chip
+    from ohmloom.devices import Device
     from ohmloom.experiments.evaluate import Classified, Evaluation
+    from ohmloom.experiments.figures import Figure
 
 Model = Annotated[str, typer.Option("--model", help="package.module:callable that returns the network.")]
 Weights = Annotated[Path | None, typer.Option("--weights", help="Its weights, a .safetensors file.")]
 ChipName = Annotated[str, typer.Option("--chip", help="A preset's name or a TOML file.")]
+DeviceName = Annotated[
+    str | None, typer.Option("--device", help="Put these cells on the chip: a preset or a TOML file.")
+]
+Draws = Annotated[int, typer.Option("--draws", min=0, help="Draws of a fitted device to evaluate, if it has any.")]
 Data = Annotated[str, typer.Option("--data", help="A data set's name, or package.module:callable.")]
 Subset = Annotated[str, typer.Option("--subset", help="Of a named data set: full or embedded.")]
 Dies = Annotated[int, typer.Option("--dies", min=1, help="Dies to draw.")]
@@ -31,11 +38,17 @@ Images = Annotated[int, typer.Option("--samples", min=1, help="Test samples to u
 
 
 @speaking
-def summary(model: Model, chip: ChipName = "neurram", weights: Weights = None, as_json: Json = False) -> None:
+def summary(
+    model: Model,
+    chip: ChipName = "neurram",
+    device: DeviceName = None,
+    weights: Weights = None,
+    as_json: Json = False,
+) -> None:
     """Where a model would sit on a chip, and what stays digital and why."""
     import ohmloom as ol
 
-    shown = ol.summary(ol.convert(_model(model, weights), ol.Chip.load(_chip(chip))))
+    shown = ol.summary(ol.convert(_model(model, weights), _chip(chip, device)))
     if as_json:
         place = shown.placement
         show_json({"chip": shown.chip, "digital": shown.digital, "cores": place.cores_used,
@@ -49,6 +62,8 @@ def evaluate(
     model: Model,
     data: Data,
     chip: ChipName = "neurram",
+    device: DeviceName = None,
+    draws: Draws = 10,
     weights: Weights = None,
     subset: Subset = "full",
     dies: Dies = 3,
@@ -59,20 +74,24 @@ def evaluate(
 ) -> None:
     """Accuracy, energy, latency and area of your own classifier on a chip.
 
-    The callable of --data returns (calibration inputs, test inputs, test labels) as tensors.
+    The callable of --data returns (calibration inputs, test inputs, test labels) as tensors. A device made by
+    `ohmloom fit` has draws beside it: they show what the fit's own uncertainty leaves open.
     """
-    import ohmloom as ol
     from ohmloom.experiments import open_progress
     from ohmloom.experiments.evaluate import evaluate as compute
+    from ohmloom.experiments.evaluate import evaluate_draws
 
-    network, held = _model(model, weights), _data(data, subset, samples)
+    network, held, hardware = _model(model, weights), _data(data, subset, samples), _chip(chip, device)
+    others = _draws(device)[:draws]
     with open_progress(quiet=as_json) as progress:
-        found = compute(network, ol.Chip.load(_chip(chip)), held, dies=dies, age=age, seed=seed, progress=progress)
-    _show(found, as_json)
+        found = compute(network, hardware, held, dies=dies, age=age, seed=seed, progress=progress)
+        figures = [found.software, found.chip, found.uncalibrated]
+        if others:
+            figures.append(evaluate_draws(network, hardware, others, held, age=age, seed=seed, progress=progress))
+    _show(found, figures, as_json)
 
 
-def _show(found: Evaluation, as_json: bool) -> None:
-    figures = (found.software, found.chip, found.uncalibrated)
+def _show(found: Evaluation, figures: list[Figure], as_json: bool) -> None:
     if as_json:
         spent = found.cost
         show_json({
@@ -83,14 +102,35 @@ def _show(found: Evaluation, as_json: bool) -> None:
         })  # fmt: skip
         return
     typer.echo(f"{found.summary}\n\n{found.programming.table()}\n\n{found.cost.table()}\n")
-    show_table([(f.name, f.text, _interval(f)) for f in figures], ("figure", "value", "95 % interval over dies"))
+    show_table(
+        [(f.name, f.text, _interval(f), f"{len(f.values)} {f.spread_over}" if f.values else "") for f in figures],
+        ("figure", "value", "95 % interval", "over"),
+    )
 
 
-def _interval(figure: Any) -> str:
+def _interval(figure: Figure) -> str:
     return "" if figure.interval is None else f"{figure.interval.low:.2f} to {figure.interval.high:.2f} %"
 
 
-def _chip(name: str) -> str | Path:
+def _chip(name: str, device: str | None) -> Chip:
+    """The chip, with other cells if a device is named."""
+    from ohmloom.chips import Chip
+    from ohmloom.devices import Device
+
+    chip = Chip.load(_place(name))
+    return chip if device is None else chip.replace(device=Device.load(_place(device)))
+
+
+def _draws(device: str | None) -> list[Device]:
+    """The draws of a fitted device in a file."""
+    if device is None or not device.endswith(".toml"):
+        return []
+    from ohmloom.devices.fitting import load_draws
+
+    return load_draws(device)
+
+
+def _place(name: str) -> str | Path:
     return Path(name) if name.endswith(".toml") else name
 
 

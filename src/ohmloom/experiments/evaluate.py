@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ohmloom.errors import ShapeError, message
 from ohmloom.experiments.figures import Figure
+from ohmloom.experiments.intervals import Interval
 from ohmloom.experiments.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ohmloom.chips import Chip, Cost
+    from ohmloom.devices import Device
     from ohmloom.nn import ProgramReport, Summary
 
 
@@ -89,6 +91,48 @@ def evaluate(
         ol.cost(ledger, hardware),
         ol.summary(hardware),
     )
+
+
+def evaluate_draws(
+    model: nn.Module,
+    chip: Chip,
+    draws: Sequence[Device],
+    data: Classified,
+    *,
+    age: str = "1 day",
+    seed: int = 0,
+    samples: int = 500,
+    level: float = 0.95,
+    progress: Progress | None = None,
+) -> Figure:
+    """The accuracy in per cent on one die of each of ``draws``, devices fitted to resamples of the measured cells.
+
+    Every die has the same seed, so that what differs is the device: the interval, between percentiles of the draws, is
+    what the fit's own uncertainty leaves open.
+    """
+    progress = progress or Silent()
+    found = []
+    for draw in progress.track(draws, "draws of the fit"):
+        whole = evaluate(model, chip.replace(device=draw), data, dies=1, age=age, seed=seed, samples=samples)
+        found.append(whole.chip.value)
+    figure = Figure.over(f"accuracy after {age}, over draws of the fit", found, "%", "draws")
+    known = [value for value in found if value is not None]
+    if len(known) < max(2, len(found)):
+        return figure
+    low, high = (quantile(known, share) for share in ((1 - level) / 2, (1 + level) / 2))
+    return figure.replace(interval=Interval(low=low, high=high, level=level, method="percentiles of the draws"))
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Linear between the sorted values.
+
+    >>> quantile([3.0, 1.0, 2.0], 0.75)
+    2.5
+    """
+    known = sorted(values)
+    place = share * (len(known) - 1)
+    left = min(int(place), len(known) - 2)
+    return known[left] + (place - left) * (known[left + 1] - known[left])
 
 
 def _accuracy(hardware: nn.Module, data: Classified, batch: int = 100) -> float:

@@ -42,7 +42,7 @@ def page(result: Result, plots: list[Plot], pictures: dict[str, str]) -> str:
     """The page as text; ``pictures`` are SVG files by the names of their plots."""
     costs = {plot.name for plot in _cost_plots(result)}
     shown = [_shown(plot, pictures[plot.name]) for plot in plots]
-    return _template().render(
+    return template("report.html.jinja").render(
         result=result,
         pictures=[picture for picture in shown if picture["name"] not in costs],
         cost_pictures=[picture for picture in shown if picture["name"] in costs],
@@ -63,7 +63,8 @@ def _shown(plot: Plot, svg: str) -> dict[str, Any]:
 
 
 @cache
-def _template() -> Any:
+def template(name: str) -> Any:
+    """A page's template, with the filters of the house."""
     loader = PackageLoader("ohmloom.reports")
     environment = Environment(
         loader=loader,
@@ -73,4 +74,4 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters["typeset"] = wording.typeset
-    return environment.get_template("report.html.jinja")
+    return environment.get_template(name)

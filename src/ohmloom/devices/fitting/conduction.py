@@ -1,7 +1,7 @@
 """Conduction from sweeps: ohmic or sinh, and the on and off states between which the cells switch.
 
-On a branch I = g f(V) with f(V) = V or v0 sinh(V / v0), v0 common to all, g of each branch its own. Errors are relative:
-log |I| is fitted by least squares. v0 is looked for on a grid, so that a resample only adds up sums of squares.
+On a branch I = g f(V) with f(V) = V or v0 sinh(V / v0), v0 common to all, g of each branch its own. Errors are
+relative: log |I| is fitted by least squares. v0 is looked for on a grid, so that a resample only adds up sums.
 """
 
 from __future__ import annotations

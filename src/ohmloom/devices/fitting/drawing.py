@@ -32,7 +32,7 @@ PULSES = 4  # of a writing in a drawn pulse train, at most
 def draw_reads(
     device: Device, targets: Numbers, looks: Sequence[tuple[float, int, float]], seed: int, *, with_target: bool = True
 ) -> Columns:
-    """Program one cell per target (S) and read it in bursts; ``looks``: age of the first read in s, reads, spacing in s.
+    """Program one cell per target (S) and read it in bursts; ``looks``: age in s, number of reads, spacing in s.
 
     Noise of a burst is independent of that of the others. Rows are in order of cells, then time.
     """

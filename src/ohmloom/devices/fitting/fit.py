@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,18 @@ from ohmloom.random import Streams
 Numbers = NDArray[np.float64]
 LEAST_HELD = 20  # cells (or sweeps), to hold some out
 UNITS = {"S": CONDUCTANCE, "s": TIME, "V": VOLTAGE}
+
+
+class Sample(NamedTuple):
+    """What a table resamples."""
+
+    count: int
+    noun: str
+
+    @property
+    def text(self) -> str:
+        """The count with its noun."""
+        return f"{self.count:,} {self.noun}"
 
 
 @dataclass(frozen=True)
@@ -104,8 +116,8 @@ def fit_device(
         for aspect in aspects
         for quantity in aspect.quantities
     )
-    sources = {number.name: _source(number, tables[number.table], sizes[number.table]) for number in numbers}
-    summary = f"Fitted to {', '.join(f'{kind} of {sizes[kind]:,} {_units(kind)}' for kind in tables)}."
+    sources = {number.name: _source(number, sizes[number.table]) for number in numbers}
+    summary = f"Fitted to {', '.join(f'{kind} of {sizes[kind].text}' for kind in tables)}."
     device = build(parts, found, sources, name, summary)
     draws = (
         drawn(parts, {key: float(values[i]) for key, values in resampled.items()}, found, f"{name}-{i:03d}", summary)
@@ -120,11 +132,11 @@ def fit_device(
 
 def _all_aspects(
     tables: Mapping[str, Table], settings: Settings
-) -> tuple[tuple[Aspect, ...], tuple[str, ...], dict[str, int]]:
+) -> tuple[tuple[Aspect, ...], tuple[str, ...], dict[str, Sample]]:
     """Every aspect, what cannot be told, and how many cells (or sweeps) each table resamples."""
     aspects: list[Aspect] = []
     notes: list[str] = []
-    sizes = {kind: len(table.cells) for kind, table in tables.items()}
+    sizes = {kind: Sample(len(table.cells), "cells") for kind, table in tables.items()}
     if "programming" in tables:
         aspects += _programming(tables["programming"], settings, with_range="reads" not in tables)
     if "reads" in tables:
@@ -135,7 +147,7 @@ def _all_aspects(
         notes += found.notes
     if "sweeps" in tables:
         data = branches(tables["sweeps"], settings.current_floor)
-        sizes["sweeps"] = data.units
+        sizes["sweeps"] = Sample(data.units, "devices" if data.by_device else "cycles")
         aspects += _sweeps(data, settings, with_range=not aspects)
     notes += [note for aspect in aspects for note in aspect.notes]
     return tuple(aspects), tuple(notes), sizes
@@ -179,16 +191,16 @@ def _sweeps(data: Branches, settings: Settings, *, with_range: bool) -> list[Asp
 
 
 def _resample(
-    aspects: tuple[Aspect, ...], sizes: Mapping[str, int], settings: Settings, advance: Callable[[str], object]
+    aspects: tuple[Aspect, ...], sizes: Mapping[str, Sample], settings: Settings, advance: Callable[[str], object]
 ) -> tuple[dict[str, float], dict[str, Numbers]]:
     """The numbers of the fit, and of each resample."""
-    found = {key: value for a in aspects for key, value in a.values(np.ones(sizes[a.table])).items()}
+    found = {key: value for a in aspects for key, value in a.values(np.ones(sizes[a.table].count)).items()}
     chances = {
         kind: np.random.default_rng(Streams(settings.seed).child("fit", kind).key("bootstrap")) for kind in sizes
     }
     resampled: dict[str, Numbers] = {key: np.empty(settings.resamples) for key in found}
     for i in range(settings.resamples):
-        weights = {kind: resampled_weights(sizes[kind], chances[kind]) for kind in sizes}
+        weights = {kind: resampled_weights(sizes[kind].count, chances[kind]) for kind in sizes}
         for aspect in aspects:
             for key, value in aspect.values(weights[aspect.table]).items():
                 resampled[key][i] = value
@@ -202,7 +214,7 @@ def _number(
     aspect: Aspect,
     found: Mapping[str, float],
     resampled: Mapping[str, Numbers],
-    sizes: Mapping[str, int],
+    sizes: Mapping[str, Sample],
     settings: Settings,
 ) -> Number:
     value = found[quantity.name]
@@ -210,18 +222,15 @@ def _number(
         low, high = counted_interval(*quantity.counted, settings.level)
         method = f"Clopper-Pearson, {quantity.counted[0]:,} of {quantity.counted[1]:,}"
     else:
-        low, high = percentile_interval(value, resampled[quantity.name], sizes[aspect.table], settings.level)
-        method = f"bootstrap over {sizes[aspect.table]:,} {_units(aspect.table)}"
+        sample = sizes[aspect.table]
+        low, high = percentile_interval(value, resampled[quantity.name], sample.count, settings.level)
+        method = f"bootstrap over {sample.text}"
     return Number(quantity.name, quantity.unit, value, low, high, settings.level, method, aspect.table)
 
 
-def _source(number: Number, table: Table, size: int) -> str:
+def _source(number: Number, sample: Sample) -> str:
     span = f"{_say(number.low, number.unit)} to {_say(number.high, number.unit)}"
-    return f"{number.table}, {size:,} {_units(number.table)}; {100 * number.level:g} %: {span}, {number.method}"
-
-
-def _units(kind: str) -> str:
-    return "devices or cycles" if kind == "sweeps" else "cells"
+    return f"{number.name}; {number.table} of {sample.text}; {100 * number.level:g} %: {span}, {number.method}"
 
 
 def _say(value: float, unit: str) -> str:

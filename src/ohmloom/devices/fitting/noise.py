@@ -125,14 +125,15 @@ class Noise(Aspect):
 
 
 def fit_noise(table: str, cells: int, data: Variograms, read_time: float | None) -> Noise:
-    """Choose the form of the white noise by BIC, and keep a slow part if it is `SURE`."""
+    """Keep a slow part if it is `SURE`, and choose the form of the white noise by BIC."""
     phi = data.slow()
     knots = np.unique(np.quantile(data.g, np.linspace(0.02, 0.98, TABLE)))
-    deviances = {form: _deviance(form, knots, data) for form in FORMS if form != "tabulated" or len(knots) > 2}
+    slow = _slow_is_sure("additive and relative", knots, data, phi, cells)
+    forms = [form for form in FORMS if form != "tabulated" or len(knots) > 2]
+    deviances = {form: _deviance(form, knots, data, phi, slow, cells) for form in forms}
     count = {"additive": 1, "relative": 1, "additive and relative": 2, "tabulated": len(knots)}
     bic = {form: value + math.log(len(data.g)) * count[form] for form, value in deviances.items()}
     form = min(bic, key=lambda name: bic[name])
-    slow = _slow_is_sure(form, knots, data, phi, cells)
     moments = _moments(form, knots, data, phi, slow, cells)
     quantities, noises = _parts(form, knots, slow, data, read_time)
     found = Noise(
@@ -182,18 +183,12 @@ def _moments(form: str, knots: Numbers, data: Variograms, phi: Numbers, slow: bo
     return moments
 
 
-def _deviance(form: str, knots: Numbers, data: Variograms) -> float:
+def _deviance(form: str, knots: Numbers, data: Variograms, phi: Numbers, slow: bool, cells: int) -> float:
     """-2 log likelihood of the differences of neighbouring reads, as sums of squares of Gaussian numbers."""
-    near = Variograms(data.lags[:1], data.gamma[:1], data.pairs[:1], data.g, data.cell, *_band(data))
-    cells = int(data.cell.max()) + 1
-    moments = _moments(form, knots, near, np.zeros(1), False, cells).sum(0)
-    model = _basis(form, knots, data.g, 0.0, False) @ _solve(moments[:, :-1], moments[:, -1])
+    moments = _moments(form, knots, data, phi, slow, cells).sum(0)
+    model = _basis(form, knots, data.g, float(phi[0]), slow) @ _solve(moments[:, :-1], moments[:, -1])
     model = np.maximum(model, 1e-9 * model.max())
     return float((data.pairs[0] / 1.5 * (np.log(model) + data.gamma[0] / model)).sum())
-
-
-def _band(data: Variograms) -> tuple[float, float, float]:
-    return data.spacing, data.slowest, data.fastest
 
 
 def _slow_is_sure(form: str, knots: Numbers, data: Variograms, phi: Numbers, cells: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from ohmloom.devices.fitting.aspects import Aspect, Check, Given, Quantity, Ref
-from ohmloom.devices.fitting.spreads import Sums, best_by_bic, fit_spread, hats
+from ohmloom.devices.fitting.spreads import Spread, Sums, best_by_bic, fit_spread, hats
 from ohmloom.devices.fitting.stuck import Stuck
 from ohmloom.quantities import CONDUCTANCE, show
 
@@ -69,7 +70,7 @@ def fit_reached(table: str, entries: Entries) -> Reached:
     if 1 < len(levels) <= LEVELS:
         choices["one knot per level"] = levels
 
-    def trial(knots: Numbers):
+    def trial(knots: Numbers) -> tuple[int, Callable[[], Spread]]:
         basis = hats(sums.x, knots)
         return 2 * len(knots), lambda: fit_spread(sums, ones, basis, basis)
 

@@ -35,8 +35,8 @@ class Stuck:
 
     @property
     def judged(self) -> Flags:
-        """The cells that could be seen to be stuck in either way; without targets, off."""
-        return self.on_judged & self.off_judged if self.on_judged.any() else self.off_judged
+        """The cells that could be seen to be stuck in one way at least."""
+        return self.on_judged | self.off_judged
 
 
 def find_stuck(cells: int, cell: Integers, level: Numbers, target: Numbers | None) -> Stuck:
