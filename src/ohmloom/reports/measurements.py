@@ -169,4 +169,4 @@ def _marks(axes: Axes, marks: Mapping[str, float]) -> None:
     for label, place in marks.items():
         axes.axvline(place, color=style.MUTED, linewidth=1.1, linestyle=(0, (4, 3)))
         axes.text(place, 0.97, f" {label}", transform=axes.get_xaxis_transform(), color=style.MUTED, fontsize=8,
-                  ha="left", va="top")  # fmt: skip
+                  ha="left", va="top", bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6})  # fmt: skip

@@ -121,7 +121,7 @@ class Noise(Aspect):
         step = bursts.reads[middle] - bursts.reads[middle - 1]
         phi = float(self.data.slow()[0])
         width = np.sqrt(2 * self.variance(self.coefficients(weights), bursts.mean[picked], phi))
-        return Check("difference of two neighbouring reads", ndtr(step / width))
+        return Check("difference of two neighbouring reads", ndtr(step[width > 0] / width[width > 0]))
 
 
 def fit_noise(table: str, cells: int, data: Variograms, read_time: float | None) -> Noise:

@@ -229,14 +229,14 @@ def _relaxing(table: str, data: Ages, degree: int, scale: float) -> Relaxing:
 
 def _picture(data: Ages, forms: dict[str, Any], criteria: dict[str, float]) -> dict[str, Any]:
     _, mean, load, _ = forms[min(criteria, key=lambda name: criteria[name])]
-    relative = data.change / data.first[:, None].clip(min=1e-30)
-    noise = (data.variance + data.first_variance[:, None]) / data.first[:, None] ** 2
-    modelled = (load**2 / data.first[:, None] ** 2 + noise).mean(0)
+    first = data.first[data.first > 0][:, None]
+    mean, load, change = (values[data.first > 0] / first for values in (mean, load, data.change))
+    noise = (data.variance + data.first_variance[:, None])[data.first > 0] / first**2
     return {
         "times": data.times[1:],
-        "mean": relative.mean(0),
-        "deviation": relative.std(0),
-        "fitted_mean": (mean / data.first[:, None]).mean(0),
-        "fitted_deviation": np.sqrt(modelled),
+        "mean": change.mean(0),
+        "deviation": change.std(0),
+        "fitted_mean": mean.mean(0),
+        "fitted_deviation": np.sqrt((load**2 + noise).mean(0)),
         "form": min(criteria, key=lambda name: criteria[name]),
     }

@@ -14,9 +14,10 @@ Numbers = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-FAR = 8.0  # robust deviations from what cells with that target hold
+FAR = 6.0  # robust deviations from what cells with that target hold
 HIGH, LOW = 0.9, 0.3  # of the largest target; of the cell's own target
 DEAD = 0.01  # of the median conductance: cells without a target that do not conduct
+ENOUGH = 20  # cells for a yield
 WINDOW = 51  # cells with neighbouring targets that say what is usual
 
 
@@ -35,8 +36,9 @@ class Stuck:
 
     @property
     def judged(self) -> Flags:
-        """The cells that could be seen to be stuck in one way at least."""
-        return self.on_judged | self.off_judged
+        """The cells that could be seen to be stuck in either way; in one way if the former are few."""
+        both = self.on_judged & self.off_judged
+        return both if both.sum() >= ENOUGH else self.on_judged | self.off_judged
 
 
 def find_stuck(cells: int, cell: Integers, level: Numbers, target: Numbers | None) -> Stuck:
