@@ -22,11 +22,13 @@ from ohmloom.devices.fitting.reads import Prepared, fit_reads, look_for_jumps, p
 from ohmloom.devices.fitting.settings import Settings
 from ohmloom.devices.fitting.stuck import find_stuck, fit_range
 from ohmloom.devices.fitting.tables import Table, writings
+from ohmloom.devices.fitting.telegraph import Jumps
 from ohmloom.errors import DataError, message
 from ohmloom.quantities import CONDUCTANCE, TIME, VOLTAGE, show
 from ohmloom.random import Streams
 
 Numbers = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 LEAST_HELD = 20  # cells (or sweeps), to hold some out
 UNITS = {"S": CONDUCTANCE, "s": TIME, "V": VOLTAGE}
 
@@ -103,7 +105,8 @@ def fit_device(
     ``advance`` is told what comes next. Raises DataError for tables that do not tell the range of conductances.
     """
     advance("fitting")
-    aspects, notes, sizes = _all_aspects(tables, settings)
+    looked = look_for_jumps(prepare(tables["reads"])) if "reads" in tables else None
+    aspects, notes, sizes = _all_aspects(tables, looked, settings)
     parts = template(aspects)
     for needed in ("g_min", "g_max"):
         if needed not in parts:
@@ -124,14 +127,14 @@ def fit_device(
         for i in range(settings.draws)
     )
     advance("held-out cells")
-    held, more = _held_out(tables, settings)
+    held, more = _held_out(tables, None if looked is None else looked[0].jumping, settings)
     notes = (*notes, *more, *_missing(tables))
     kept = tuple(draw for draw in draws if draw is not None)
     return Fit(device, numbers, held, tuple(dict.fromkeys(notes)), kept, aspects, tables, settings)
 
 
 def _all_aspects(
-    tables: Mapping[str, Table], settings: Settings
+    tables: Mapping[str, Table], looked: tuple[Prepared, Jumps | None] | None, settings: Settings
 ) -> tuple[tuple[Aspect, ...], tuple[str, ...], dict[str, Sample]]:
     """Every aspect, what cannot be told, and how many cells (or sweeps) each table resamples."""
     aspects: list[Aspect] = []
@@ -139,9 +142,8 @@ def _all_aspects(
     sizes = {kind: Sample(len(table.cells), "cells") for kind, table in tables.items()}
     if "programming" in tables:
         aspects += _programming(tables["programming"], settings, with_range="reads" not in tables)
-    if "reads" in tables:
-        data, jumps = look_for_jumps(prepare(tables["reads"]))
-        found = fit_reads(data, jumps, settings)
+    if looked is not None:
+        found = fit_reads(*looked, settings)
         names = {quantity.name for aspect in aspects for quantity in aspect.quantities}
         aspects += [a for a in found.aspects if not names & {quantity.name for quantity in a.quantities}]
         notes += found.notes
@@ -239,15 +241,18 @@ def _say(value: float, unit: str) -> str:
     return f"{value:.4g}"
 
 
-def _held_out(tables: Mapping[str, Table], settings: Settings) -> tuple[tuple[HeldOut, ...], tuple[str, ...]]:
-    """Fit part of the cells of each table and judge the others."""
+def _held_out(
+    tables: Mapping[str, Table], jumping: Flags | None, settings: Settings
+) -> tuple[tuple[HeldOut, ...], tuple[str, ...]]:
+    """Fit part of the cells of each table and judge the others; ``jumping``: the cells of the reads that jump."""
     checks: list[Check] = []
     notes: list[str] = []
     for kind, table in tables.items():
         chance = np.random.default_rng(Streams(settings.seed).child("fit", kind).key("held out"))
-        found = {"reads": _held_reads, "programming": _held_programming, "sweeps": _held_sweeps}[kind](
-            table, settings, chance
-        )
+        if jumping is not None and kind == "reads":
+            found = _held_reads(table, jumping, settings, chance)
+        else:
+            found = (_held_sweeps if kind == "sweeps" else _held_programming)(table, settings, chance)
         checks += found
         if not found:
             notes.append(f"Too few cells in the {kind} to hold some out: the fit was not tried on others.")
@@ -259,7 +264,7 @@ def _judge(check: Check) -> HeldOut:
     return HeldOut(check.name, len(check.places), float(found.statistic), float(found.pvalue), np.sort(check.places))
 
 
-def _split(count: int, settings: Settings, chance: np.random.Generator) -> NDArray[np.bool_] | None:
+def _split(count: int, settings: Settings, chance: np.random.Generator) -> Flags | None:
     """Which are held out; None if there are too few."""
     if count < LEAST_HELD:
         return None
@@ -268,15 +273,14 @@ def _split(count: int, settings: Settings, chance: np.random.Generator) -> NDArr
     return held
 
 
-def _held_reads(table: Table, settings: Settings, chance: np.random.Generator) -> list[Check]:
+def _held_reads(table: Table, jumping: Flags, settings: Settings, chance: np.random.Generator) -> list[Check]:
     held = _split(len(table.cells), settings, chance)
     if held is None:
         return []
-    whole, _ = look_for_jumps(prepare(table))
     parts = []
     for chosen in (~held, held):
         part = prepare(table.of(chosen))
-        parts.append(Prepared(part.table, part.bursts, part.stuck, whole.jumping[chosen]))
+        parts.append(Prepared(part.table, part.bursts, part.stuck, jumping[chosen]))
     return fit_reads(parts[0], None, settings).checks(parts[1])
 
 

@@ -70,7 +70,8 @@ def _look(reads: Numbers) -> tuple[bool, Numbers]:
     if scale == 0:
         return False, np.zeros(6)
     x = np.ascontiguousarray((reads - reads.mean()) / scale)
-    best = max((two_states(x, *_start(x, share), ROUNDS) for share in STARTS), key=lambda found: found[3])
+    cuts = np.sort(x)[(np.array(STARTS) * (len(x) - 1)).astype(int)]
+    best = max((two_states(x, *_start(x, float(cut)), ROUNDS) for cut in cuts), key=lambda found: found[3])
     low, high, variance, likelihood, reads_low, reads_high, ups, downs = best
     log_n = math.log(len(x))
     white = wandering(x, 0.0, 0.0) - WHITE / 2 * log_n
@@ -83,13 +84,16 @@ def _look(reads: Numbers) -> tuple[bool, Numbers]:
     return jumps, np.array([*levels, reads_low, reads_high, ups, downs])
 
 
-def _start(x: Numbers, share: float) -> tuple[float, float, float, float, float]:
-    cut = float(np.quantile(x, share))
+def _start(x: Numbers, cut: float) -> tuple[float, float, float, float, float]:
+    """Two states divided at ``cut``: low, high, variance, chances to rise and to fall. x has unit variance."""
     below = x <= cut
-    low, high = float(x[below].mean()), float(x[~below].mean())
-    variance = float((below * (x - low) ** 2 + ~below * (x - high) ** 2).mean())
-    changes = float((np.diff(below.astype(float)) != 0).mean()) / 2
-    return low, high, max(variance, 1e-9), max(changes, 0.01), max(changes, 0.01)
+    share, sum_below = below.mean(), float(x[below].sum()) / len(x)
+    if share == 1:
+        return -1.0, 1.0, 1.0, 0.1, 0.1
+    low, high = sum_below / share, -sum_below / (1 - share)  # the mean of x is zero
+    variance = 1 - share * low**2 - (1 - share) * high**2
+    changes = float((below[1:] != below[:-1]).mean()) / 2
+    return low, high, max(float(variance), 1e-3), max(changes, 0.01), max(changes, 0.01)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
