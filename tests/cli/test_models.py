@@ -72,3 +72,54 @@ def test_evaluate_refuses_a_data_set_that_holds_no_images() -> None:
     assert code != 0
     assert "--data: must be a set of images" in err.replace("\n", " ")
     assert "'cora' (CitationGraph)" in err.replace("\n", " ")
+
+
+def test_evaluate_with_a_fitted_device_shows_what_the_fit_leaves_open(tmp_path: Path) -> None:
+    """The tables of a device that this repository has never seen, to accuracy on a chip, by commands alone."""
+    tables, device, report = tmp_path / "tables", tmp_path / "my.toml", tmp_path / "report"
+    assert call("fit", "template", str(tables))[0] == 0
+    files = [str(path) for path in sorted(tables.iterdir())]
+    options = ("--out", str(device), "--report", str(report), "--resamples", "50", "--draws", "3", "--json")
+    code, out, err = call("fit", "device", *files, *options)
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["report"] == str(report / "report.html")
+    assert {"programming", "reads", "sweeps"} == set(found["fit"]["tables"])
+    page = (report / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") >= 9
+    assert "What these tables cannot tell" in page
+    assert json.loads((report / "fit.json").read_text(encoding="utf-8")) == found["fit"]
+    model = ("--model", f"{HERE}:network", "--data", f"{HERE}:data", "--chip", "generic-40nm", "--device", str(device))
+    code, out, err = call("evaluate", *model, "--dies", "2", "--json")
+    assert code == 0, err
+    figures = json.loads(out)["figures"]
+    draws = figures["accuracy after 1 day, over draws of the fit"]
+    assert draws["spread_over"] == "draws"
+    assert len(draws["values"]) == 3
+    assert draws["interval"]["low"] <= draws["value"] <= draws["interval"]["high"]
+    assert figures["accuracy on the chip after 1 day"]["value"] > 80
+
+
+def test_fit_speaks_to_people_and_refuses_what_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "reads.csv"
+    path.write_text("cell,time_s,conductance_uS\nc1,1,2\n", encoding="utf-8")
+    code, _, err = call("fit", "device", str(path))
+    assert code == 2
+    assert "Multiply 'conductance_uS' by 1e-06 and name it 'conductance_S'." in err
+    code, _, err = call("fit", "device", str(path), "--read-time", "5")
+    assert code == 2
+    assert "read_time: must be a time" in err
+    rows = "\n".join(f"c{i},0,{(i + 1) * 1e-6:.7g}" for i in range(30))
+    path.write_text(f"cell,time_s,conductance_S\n{rows}\n", encoding="utf-8")
+    code, out, _ = call("fit", "device", str(path), "--out", str(tmp_path / "my.toml"), "--resamples", "50")
+    assert code == 0
+    assert "nothing is known about retention" in out
+
+
+def test_summary_puts_other_cells_on_a_chip() -> None:
+    code, out, _ = call("summary", "--model", f"{HERE}:network", "--chip", "ideal", "--device", "generic-rram")
+    assert code == 0
+    assert "4 x 12" in out
+    code, _, err = call("summary", "--model", f"{HERE}:network", "--device", "generic-ram")
+    assert code == 2
+    assert "generic-rram" in err

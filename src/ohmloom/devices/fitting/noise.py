@@ -134,6 +134,7 @@ def fit_noise(table: str, cells: int, data: Variograms, read_time: float | None)
     count = {"additive": 1, "relative": 1, "additive and relative": 2, "tabulated": len(knots)}
     bic = {form: value + math.log(len(data.g)) * count[form] for form, value in deviances.items()}
     form = min(bic, key=lambda name: bic[name])
+    slow = slow and _slow_is_sure(form, knots, data, phi, cells)
     moments = _moments(form, knots, data, phi, slow, cells)
     quantities, noises = _parts(form, knots, slow, data, read_time)
     found = Noise(
