@@ -183,7 +183,7 @@ def cover(device: Device, truth_of: Callable[[Fit], Truth], draws: int, folder: 
     seen: Counter[str] = Counter()
     chosen: Counter[str] = Counter()
     for seed in range(draws):
-        fit = fit_device(tables(device, folder, seed), Settings(resamples=200, draws=0, seed=seed))
+        fit = fit_device(tables(device, folder, seed), Settings(resamples=200, draws=0, folds=0, seed=seed))
         truth = fixed | truth_of(fit)
         chosen[forms(fit)] += 1
         for number in fit.numbers:

@@ -142,7 +142,7 @@ def test_files_that_are_none(tmp_path):
     [
         ({"quantiles": (0.9, 0.1)}, "must be a lower, then a higher one"),
         ({"draws": 100, "resamples": 50}, "must not exceed resamples"),
-        ({"held_out": 0.0}, "held_out"),
+        ({"folds": 1}, "folds: must be 0 or at least 2"),
     ],
 )
 def test_settings_that_make_no_sense(fields, words):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -244,39 +245,41 @@ def _say(value: float, unit: str) -> str:
 def _held_out(
     tables: Mapping[str, Table], jumping: Flags | None, settings: Settings
 ) -> tuple[tuple[HeldOut, ...], tuple[str, ...]]:
-    """Fit part of the cells of each table and judge the others; ``jumping``: the cells of the reads that jump."""
-    checks: list[Check] = []
+    """Judge each part of the cells of each table by a fit to the others; ``jumping``: cells of the reads that jump."""
+    found: list[HeldOut] = []
     notes: list[str] = []
-    for kind, table in tables.items():
-        chance = np.random.default_rng(Streams(settings.seed).child("fit", kind).key("held out"))
-        if jumping is not None and kind == "reads":
-            found = _held_reads(table, jumping, settings, chance)
+    for kind, table in tables.items() if settings.folds else ():
+        if kind == "reads" and jumping is not None:
+            count, judge = len(table.cells), partial(_held_reads, table, jumping, settings)
+        elif kind == "sweeps":
+            data = branches(table, settings.current_floor)
+            count, judge = data.units, partial(_held_sweeps, data, settings)
         else:
-            found = (_held_sweeps if kind == "sweeps" else _held_programming)(table, settings, chance)
-        checks += found
-        if not found:
+            count, judge = len(table.cells), partial(_held_programming, table)
+        if count < LEAST_HELD:
             notes.append(f"Too few cells in the {kind} to hold some out: the fit was not tried on others.")
-    return tuple(_judge(check) for check in checks if len(check.places)), tuple(notes)
+            continue
+        places: dict[str, list[Numbers]] = {}
+        for held in _folds(count, kind, settings):
+            for check in judge(held):
+                places.setdefault(check.name, []).append(check.places)
+        found += [_judge(name, np.concatenate(parts)) for name, parts in places.items() if sum(map(len, parts))]
+    return tuple(found), tuple(notes)
 
 
-def _judge(check: Check) -> HeldOut:
-    found = kstest(check.places, "uniform")
-    return HeldOut(check.name, len(check.places), float(found.statistic), float(found.pvalue), np.sort(check.places))
+def _folds(count: int, kind: str, settings: Settings) -> list[Flags]:
+    """Which cells are held out together; each is once."""
+    chance = np.random.default_rng(Streams(settings.seed).child("fit", kind).key("held out"))
+    part = chance.permutation(count) % settings.folds
+    return [part == fold for fold in range(settings.folds)]
 
 
-def _split(count: int, settings: Settings, chance: np.random.Generator) -> Flags | None:
-    """Which are held out; None if there are too few."""
-    if count < LEAST_HELD:
-        return None
-    held = np.zeros(count, dtype=bool)
-    held[chance.permutation(count)[: max(1, round(settings.held_out * count))]] = True
-    return held
+def _judge(name: str, places: Numbers) -> HeldOut:
+    found = kstest(places, "uniform")
+    return HeldOut(name, len(places), float(found.statistic), float(found.pvalue), np.sort(places))
 
 
-def _held_reads(table: Table, jumping: Flags, settings: Settings, chance: np.random.Generator) -> list[Check]:
-    held = _split(len(table.cells), settings, chance)
-    if held is None:
-        return []
+def _held_reads(table: Table, jumping: Flags, settings: Settings, held: Flags) -> list[Check]:
     parts = []
     for chosen in (~held, held):
         part = prepare(table.of(chosen))
@@ -284,21 +287,14 @@ def _held_reads(table: Table, jumping: Flags, settings: Settings, chance: np.ran
     return fit_reads(parts[0], None, settings).checks(parts[1])
 
 
-def _held_programming(table: Table, settings: Settings, chance: np.random.Generator) -> list[Check]:
-    held = _split(len(table.cells), settings, chance)
-    if held is None:
-        return []
+def _held_programming(table: Table, held: Flags) -> list[Check]:
     training, _ = _last_pulses(table.of(~held))
     others, _ = _last_pulses(table.of(held))
     check = fit_reached(table.kind.name, training).check(np.ones(int((~held).sum())), others)
     return [check._replace(name=f"{check.name}, after the last pulse")]
 
 
-def _held_sweeps(table: Table, settings: Settings, chance: np.random.Generator) -> list[Check]:
-    data = branches(table, settings.current_floor)
-    held = _split(data.units, settings, chance)
-    if held is None:
-        return []
+def _held_sweeps(data: Branches, settings: Settings, held: Flags) -> list[Check]:
     training, others = data.of(~held), data.of(held)
     law = fit_conduction(training)
     ones = np.ones(training.units)
