@@ -21,6 +21,7 @@ from ohmloom.devices.fitting.traces import Bursts, bursts
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 NOISE_CELLS = 5  # with bursts, to fit noise
+CALM_CELLS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +40,12 @@ class Prepared:
 
     @property
     def calm(self) -> Flags:
-        """The bursts of working cells that do not jump."""
-        return self.working & ~self.jumping[self.bursts.cell]
+        """The bursts of working cells that do not jump: what was written shows only there.
+
+        All working ones where hardly a cell keeps still.
+        """
+        still = self.working & ~self.jumping[self.bursts.cell]
+        return still if len(np.unique(self.bursts.cell[still])) >= CALM_CELLS else self.working
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +69,7 @@ class ReadsFit:
         if self.noise is not None and (others.calm & others.bursts.noisy).any():
             found.append(self.noise.check(ones, others.bursts, others.calm))
         if self.retention is not None:
-            aged, _ = ages(others.bursts, self.variances(others), others.working)
+            aged, _ = ages(others.bursts, self.variances(others), others.calm)
             if aged is not None:
                 found.append(self.retention.check(ones, aged))
         return [check._replace(places=check.places[np.isfinite(check.places)]) for check in found]
@@ -76,8 +81,8 @@ class ReadsFit:
         return self.noise.of_means(data.bursts.mean, data.bursts.count)
 
     def entries(self, data: Prepared) -> Entries:
-        """What the working cells held when they were first looked at."""
-        return _entries(data, self.variances(data))
+        """What the cells that keep still held when they were first looked at."""
+        return _entries(data, self.variances(data), data.calm)
 
 
 def prepare(table: Table) -> Prepared:
@@ -102,7 +107,7 @@ def fit_reads(data: Prepared, jumps: Jumps | None, settings: Settings) -> ReadsF
     notes: list[str] = []
     noise = _noise(data, settings, notes)
     variance = np.zeros(len(data.bursts)) if noise is None else noise.of_means(data.bursts.mean, data.bursts.count)
-    entries = _entries(data, variance)
+    entries = _entries(data, variance, data.calm)
     first = data.bursts.rank == 0
     level, cell = data.bursts.mean[first], data.bursts.cell[first]
     targets = None if data.bursts.target is None else data.bursts.target[first]
@@ -111,11 +116,11 @@ def fit_reads(data: Prepared, jumps: Jumps | None, settings: Settings) -> ReadsF
         reached = fit_as_formed(name, entries, data.stuck, level[~data.stuck.working[cell]])
     else:
         reached = fit_reached(name, entries)
-    aspects += [reached, fit_levels(name, entries)]
+    aspects += [reached, fit_levels(name, _entries(data, variance, data.working))]
     if noise is not None:
         aspects.append(noise)
     aspects += _telegraph(data, jumps, notes)
-    aged, reason = ages(data.bursts, variance, data.working)
+    aged, reason = ages(data.bursts, variance, data.calm)
     retention = None if aged is None else fit_retention(name, aged)
     if retention is None:
         notes.append(reason)
@@ -144,7 +149,7 @@ def _telegraph(data: Prepared, jumps: Jumps | None, notes: list[str]) -> list[As
     return [found]
 
 
-def _entries(data: Prepared, variance: Numbers) -> Entries:
-    chosen = (data.bursts.rank == 0) & data.working
+def _entries(data: Prepared, variance: Numbers, chosen: Flags) -> Entries:
+    chosen = (data.bursts.rank == 0) & chosen
     target = None if data.bursts.target is None else data.bursts.target[chosen]
     return Entries(data.bursts.cell[chosen], data.bursts.mean[chosen], target, variance[chosen])

@@ -17,9 +17,10 @@ class Settings(Description):
     """How tables are read and fitted.
 
     ``quantiles``: those of the working cells that become g_min and g_max. ``folds``: in so many parts the cells are
-    divided, each of which judges a fit to the others (0: none). ``resamples``: bootstrap resamples of the cells, ``draws`` of them are kept as devices.
-    ``read_time``: the duration of one read, which tables do not tell. ``current_floor``: smaller currents of sweeps are
-    left out. ``keep_negative`` and ``keep_saturated`` accept readings that are else refused.
+    divided, each of which judges a fit to the others (0: none). ``resamples``: bootstrap resamples of the cells,
+    ``draws`` of them are kept as devices. ``read_time``: the duration of one read, which tables do not tell.
+    ``current_floor``: smaller currents of sweeps are left out. ``keep_negative`` and ``keep_saturated`` accept
+    readings that are else refused.
     """
 
     quantiles: tuple[Share, Share] = (0.05, 0.95)
