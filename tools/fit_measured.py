@@ -5,7 +5,7 @@ devices and their reports; what held-out cells say is written to ``results/fit-m
 
 - esgnn: conductances of two random resistor arrays, one read of each cell, no targets, no times;
 - perovskite: current-voltage cycles of 43 devices of different recipes. Currents below 3 nA are at the meter's limit
-  and left out, as are three rows without a reading. Devices are fitted together, and one by one with cycles held out;
+  and left out, as are rows without a reading. Devices are fitted together, and one by one with cycles held out;
 - neurram: no single cells are published, only polynomials of the spread after one second, one and two days (fitted by
   others to the paper's figures). Cells are drawn from these: a synthetic stand-in that shows that a fit returns them.
 """

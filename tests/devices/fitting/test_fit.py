@@ -186,7 +186,9 @@ def test_held_out_cells_agree_with_a_right_form_and_differ_from_a_wrong_one(fit)
     wrong = draw_reads(IDEAL.replace(read_noise=WHITE), np.tile(TARGETS, 3), BURST, 13)
     cell = np.repeat(np.random.default_rng(0).random(720) < 0.5, 200)
     wrong["conductance_S"] = wrong["conductance_S"] + np.where(cell, 2e-6, -2e-6)
-    assert min(held.p_value for held in fit(reads=wrong).held_out) < 1e-3
+    found = fit(reads=wrong)
+    assert min(held.p_value for held in found.held_out) < 1e-3
+    assert any("does not hold for this: conductance reached" in note for note in found.notes)
 
 
 def test_files_of_a_fit_load_as_any_device(fit, tmp_path):

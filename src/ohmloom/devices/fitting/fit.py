@@ -31,6 +31,7 @@ from ohmloom.random import Streams
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 LEAST_HELD = 20  # cells (or sweeps), to hold some out
+DOUBT = 0.01  # p-value of held-out cells below which the form that was fitted is said not to hold
 UNITS = {"S": CONDUCTANCE, "s": TIME, "V": VOLTAGE}
 
 
@@ -129,7 +130,7 @@ def fit_device(
     )
     advance("held-out cells")
     held, more = _held_out(tables, None if looked is None else looked[0].jumping, settings)
-    notes = (*notes, *more, *_missing(tables))
+    notes = (*notes, *more, *map(_differs, (h for h in held if h.p_value < DOUBT)), *_missing(tables))
     kept = tuple(draw for draw in draws if draw is not None)
     return Fit(device, numbers, held, tuple(dict.fromkeys(notes)), kept, aspects, tables, settings)
 
@@ -265,6 +266,12 @@ def _held_out(
                 places.setdefault(check.name, []).append(check.places)
         found += [_judge(name, np.concatenate(parts)) for name, parts in places.items() if sum(map(len, parts))]
     return tuple(found), tuple(notes)
+
+
+def _differs(held: HeldOut) -> str:
+    """What to say where the form that was fitted does not hold."""
+    distance = f"Kolmogorov-Smirnov distance {held.distance:.2f} over {held.cells:,}"
+    return f"The form fitted does not hold for this: {held.name} ({distance})."
 
 
 def _folds(count: int, kind: str, settings: Settings) -> list[Flags]:
