@@ -144,7 +144,7 @@ def main() -> None:
             if plant is not None:
                 plant(faulty, layer)
             with open_progress() as progress:
-                found = diagnose(faulty, (x[:SAMPLES], labels[:SAMPLES]), calibration=calibration, progress=progress)
+                found = diagnose(faulty, (x[:SAMPLES], labels[:SAMPLES]), calibration=(calibration,), progress=progress)
             row = _row(name, layer, effect, found)
             table.append(row)
             print(json.dumps(row, ensure_ascii=False), flush=True)

@@ -25,3 +25,44 @@ def data() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 def not_a_network() -> str:
     return "text"
+
+
+def pair() -> nn.Module:
+    """A network of two inputs: templates against the sum of both."""
+
+    class Pair(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = network()
+
+        def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+            return self.body(first + second)
+
+    return Pair()
+
+
+def pair_data() -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...], torch.Tensor]:
+    """The same templates, cut into two."""
+    calibration, inputs, labels = data()
+    return (calibration / 2, calibration / 2), (inputs / 4, inputs * 0.75), labels
+
+
+def loaders() -> tuple[list[tuple[torch.Tensor, ...]], list[tuple[torch.Tensor, ...]]]:
+    """For calibration and for the test."""
+    calibration, inputs, labels = data()
+    return [(calibration, labels)], list(zip(inputs.split(30), labels.split(30), strict=True))
+
+
+def nothing() -> tuple[list[tuple[torch.Tensor, ...]], list[tuple[torch.Tensor, ...]]]:
+    """A test loader that yields nothing."""
+    return loaders()[0], []
+
+
+def margin(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """How far the right class is ahead of the mean."""
+    return (outputs.gather(1, targets.unsqueeze(1)).squeeze(1) - outputs.mean(1)).mean()
+
+
+def undefined(outputs: torch.Tensor, targets: torch.Tensor) -> float:
+    """A metric that is no number."""
+    return float("nan")

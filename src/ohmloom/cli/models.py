@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ohmloom.cli.given import (
+    Age,
+    ChipName,
+    Count,
+    Data,
+    DeviceName,
+    Dies,
+    MetricName,
+    Model,
+    Seed,
+    Subset,
+    Weights,
+    load_chip,
+    load_draws,
+    load_metric,
+    load_model,
+    load_task,
+)
 from ohmloom.cli.output import Json, show_json, show_table, speaking
-from ohmloom.errors import ConfigurationError, DataError, UnknownNameError, message
 
 if TYPE_CHECKING:
-    from torch import nn
+    from ohmloom.experiments.evaluate import Evaluation
+    from ohmloom.experiments.figures import Figure
 
-    from ohmloom.experiments.evaluate import Classified, Evaluation
-
-Model = Annotated[str, typer.Option("--model", help="package.module:callable that returns the network.")]
-Weights = Annotated[Path | None, typer.Option("--weights", help="Its weights, a .safetensors file.")]
-ChipName = Annotated[str, typer.Option("--chip", help="A preset's name or a TOML file.")]
-Data = Annotated[str, typer.Option("--data", help="A data set's name, or package.module:callable.")]
-Subset = Annotated[str, typer.Option("--subset", help="Of a named data set: full or embedded.")]
-Dies = Annotated[int, typer.Option("--dies", min=1, help="Dies to draw.")]
-Age = Annotated[str, typer.Option("--age", help='Time since programming, such as "1 day".')]
-Seed = Annotated[int, typer.Option("--seed", help="The seed of the dies.")]
-Images = Annotated[int, typer.Option("--samples", min=1, help="Test samples to use.")]
+Draws = Annotated[int, typer.Option("--draws", min=0, help="Draws of a fitted device to evaluate, if it has any.")]
+Report = Annotated[Path | None, typer.Option("--report", help="A folder for the page and its pictures.")]
 
 
 @speaking
-def summary(model: Model, chip: ChipName = "neurram", weights: Weights = None, as_json: Json = False) -> None:
+def summary(
+    model: Model,
+    chip: ChipName = "neurram",
+    device: DeviceName = None,
+    weights: Weights = None,
+    as_json: Json = False,
+) -> None:
     """Where a model would sit on a chip, and what stays digital and why."""
     import ohmloom as ol
 
-    shown = ol.summary(ol.convert(load_model(model, weights), ol.Chip.load(load_chip(chip))))
+    shown = ol.summary(ol.convert(load_model(model, weights), load_chip(chip, device)))
     if as_json:
         place = shown.placement
         show_json({"chip": shown.chip, "digital": shown.digital, "cores": place.cores_used,
@@ -49,30 +61,88 @@ def evaluate(
     model: Model,
     data: Data,
     chip: ChipName = "neurram",
+    device: DeviceName = None,
+    draws: Draws = 10,
     weights: Weights = None,
     subset: Subset = "full",
+    metric: MetricName = "accuracy",
     dies: Dies = 3,
     age: Age = "1 day",
     seed: Seed = 0,
-    samples: Images = 1000,
+    samples: Count = 1000,
     as_json: Json = False,
 ) -> None:
-    """Accuracy, energy, latency and area of your own classifier on a chip.
+    """Accuracy (or any metric), energy, latency and area of your own network on a chip.
 
-    The callable of --data returns (calibration inputs, test inputs, test labels) as tensors.
+    The callable of --data returns (calibration inputs, test inputs, targets) as tensors, with a tuple of tensors where
+    the network takes several inputs; or two loaders of (input, ..., targets) tuples. A file holds arrays of these
+    names: calibration, inputs, targets. The callable of --metric takes outputs and targets. A device made by
+    `ohmloom fit` has draws beside it: they show what the fit's own uncertainty leaves open.
+    """
+    from ohmloom.experiments import open_progress
+    from ohmloom.experiments.evaluate import evaluate as compute
+    from ohmloom.experiments.evaluate import evaluate_draws
+
+    network, held, hardware = load_model(model, weights), load_task(data, subset, samples), load_chip(chip, device)
+    judge, others = load_metric(metric), load_draws(device)[:draws]
+    with open_progress(quiet=as_json) as progress:
+        found = compute(network, hardware, held, judge=judge, dies=dies, age=age, seed=seed, progress=progress)
+        figures = [found.software, found.chip, found.uncalibrated]
+        if others:
+            uncertain = evaluate_draws(
+                network, hardware, others, held, judge=judge, age=age, seed=seed, progress=progress
+            )
+            figures.append(uncertain)
+    _show(found, figures, as_json)
+
+
+@speaking
+def diagnose(
+    model: Model,
+    data: Data,
+    chip: ChipName = "neurram",
+    device: DeviceName = None,
+    weights: Weights = None,
+    subset: Subset = "full",
+    metric: MetricName = "accuracy",
+    dies: Dies = 3,
+    age: Age = "1 day",
+    seed: Seed = 0,
+    samples: Count = 300,
+    report: Report = None,
+    as_json: Json = False,
+) -> None:
+    """Where your network loses on a chip: effect by effect and layer by layer.
+
+    The options are those of `evaluate`.
     """
     import ohmloom as ol
     from ohmloom.experiments import open_progress
-    from ohmloom.experiments.evaluate import evaluate as compute
+    from ohmloom.experiments.diagnosis import diagnose as compute
+    from ohmloom.experiments.evaluate import calibrate
 
-    network, held = load_model(model, weights), load_data(data, subset, samples)
+    held, judge = load_task(data, subset, samples), load_metric(metric)
+    hardware = ol.convert(load_model(model, weights), load_chip(chip, device))
     with open_progress(quiet=as_json) as progress:
-        found = compute(network, ol.Chip.load(load_chip(chip)), held, dies=dies, age=age, seed=seed, progress=progress)
-    _show(found, as_json)
+        with progress.task("programming", total=None):
+            calibrate(hardware, held)
+            ol.program(hardware, seed=seed, dies=dies)
+            ol.age(hardware, age)
+            calibrate(hardware, held)
+        found = compute(hardware, held.samples, judge, calibration=held.calibration, progress=progress)
+    page = None
+    if report is not None:
+        from ohmloom.reports.diagnoses import write_diagnosis
+
+        facts = (f"{dies} dies", f"{age} after programming", f"{len(held.samples)} samples")
+        page = str(write_diagnosis(found, report, f"{model.partition(':')[2]} on {ol.summary(hardware).chip}", facts))
+    if as_json:
+        show_json(found.json() | {"report": page})
+    else:
+        typer.echo(found.table() + (f"\n{page}" if page else ""))
 
 
-def _show(found: Evaluation, as_json: bool) -> None:
-    figures = (found.software, found.chip, found.uncalibrated)
+def _show(found: Evaluation, figures: list[Figure], as_json: bool) -> None:
     if as_json:
         spent = found.cost
         show_json({
@@ -83,77 +153,15 @@ def _show(found: Evaluation, as_json: bool) -> None:
         })  # fmt: skip
         return
     typer.echo(f"{found.summary}\n\n{found.programming.table()}\n\n{found.cost.table()}\n")
-    show_table([(f.name, f.text, _interval(f)) for f in figures], ("figure", "value", "95 % interval over dies"))
+    show_table(
+        [(f.name, f.text, _interval(f), f"{len(f.values)} {f.spread_over}" if f.values else "") for f in figures],
+        ("figure", "value", "95 % interval", "over"),
+    )
 
 
-def _interval(figure: Any) -> str:
-    return "" if figure.interval is None else f"{figure.interval.low:.2f} to {figure.interval.high:.2f} %"
-
-
-def load_chip(name: str) -> str | Path:
-    return Path(name) if name.endswith(".toml") else name
-
-
-def load_model(target: str, weights: Path | None) -> nn.Module:
-    from torch import nn
-
-    network = _call("--model", target)
-    if not isinstance(network, nn.Module):
-        rule = "must return a torch.nn.Module"
-        raise ConfigurationError(message("--model", rule, type(network).__name__, "Name a class or a function."))
-    if weights is not None:
-        _load_weights(network, weights)
-    return network.eval()
-
-
-def _load_weights(network: nn.Module, weights: Path) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        network.load_state_dict(load_file(weights))
-    except FileNotFoundError:
-        raise DataError(message("--weights", "must be a file", f"'{weights}'", "Check the path.")) from None
-    except SafetensorError as error:
-        raise DataError(
-            message("--weights", "must be whole safetensors", f"{weights}: {error}", "Save it again.")
-        ) from None
-    except RuntimeError as error:
-        rule = "must fit the model"
-        raise ConfigurationError(message("--weights", rule, str(error).replace("\n", " "), "Give its own.")) from None
-
-
-def load_data(target: str, subset: str, samples: int) -> Classified:
-    from ohmloom.experiments.evaluate import Classified
-
-    if ":" in target:
-        parts = _call("--data", target)
-        if not isinstance(parts, tuple) or len(parts) != 3:
-            rule = "must return (calibration inputs, test inputs, test labels)"
-            raise ConfigurationError(message("--data", rule, type(parts).__name__, "Return three tensors."))
-        calibration, inputs, labels = parts
-        return Classified(calibration, inputs[:samples], labels[:samples])
-    from ohmloom.data import Images, load
-
-    if subset not in ("full", "embedded"):
-        raise ConfigurationError(message("--subset", "must be full or embedded", repr(subset), "Choose one."))
-    images = load(target, subset=subset)  # type: ignore[arg-type]
-    if not isinstance(images, Images):
-        rule = "must be a set of images, or package.module:callable"
-        raise ConfigurationError(message("--data", rule, f"{target!r} ({type(images).__name__})", "Give a callable."))
-    training, test = images.tensors("training"), images.tensors("test")
-    return Classified(training.images[:500], test.images[:samples], test.labels[:samples])
-
-
-def _call(option: str, target: str) -> Any:
-    """What ``package.module:callable`` returns; the working folder is looked into as well."""
-    module, _, name = target.partition(":")
-    if not name:
-        raise ConfigurationError(message(option, "must be package.module:callable", repr(target), "Add the callable."))
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        return getattr(importlib.import_module(module), name)()
-    except (ImportError, AttributeError) as error:
-        remedy = "Check the name, and that the module can be imported from here."
-        raise UnknownNameError(message(option, "must exist", f"{target!r} ({error})", remedy)) from None
+def _interval(figure: Figure) -> str:
+    return (
+        ""
+        if figure.interval is None
+        else f"{figure.interval.low:.4g} to {figure.interval.high:.4g} {figure.unit}".strip()
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from ohmloom.cli.given import Age, ChipName, Data, Model, Subset, Weights, load_chip, load_model, load_task
 from ohmloom.cli.output import Json, show_json, show_table, speaking
 from ohmloom.errors import ConfigurationError, message
 
@@ -37,15 +38,9 @@ Seed = Annotated[int, typer.Option("--seed", help="The seed of conductances and 
 Netlist = Annotated[Path | None, typer.Option("--netlist", help="Keep the netlist in this file.")]
 
 
-Model = Annotated[str, typer.Option("--model", help="package.module:callable that returns the network.")]
-Data = Annotated[str, typer.Option("--data", help="A data set's name, or package.module:callable.")]
 Out = Annotated[Path, typer.Option("--out", help="The folder for the netlists.")]
-Weights = Annotated[Path | None, typer.Option("--weights", help="The network's weights, a .safetensors file.")]
-ChipName = Annotated[str, typer.Option("--chip", help="A preset's name or a TOML file.")]
-Subset = Annotated[str, typer.Option("--subset", help="Of a named data set: full or embedded.")]
 Matrix = Annotated[str | None, typer.Option("--matrix", help="Which one, by its name in the summary; else the first.")]
 Vectors = Annotated[int, typer.Option("--vectors", min=1, help="Of those that reach the matrix, the first so many.")]
-Age = Annotated[str, typer.Option("--age", help='Time since programming, such as "1 day".')]
 
 
 class Compared(NamedTuple):
@@ -166,17 +161,17 @@ def write(
     """Write the arrays of a programmed matrix, with what your data put on their rows, as netlists for ngspice."""
     import ohmloom as ol
     from ohmloom.chips import write_netlists
-    from ohmloom.cli.models import load_chip, load_data, load_model
+    from ohmloom.experiments.evaluate import calibrate
     from ohmloom.nn import vectors_of
 
-    held = load_data(data, subset, 1)
-    hardware = ol.convert(load_model(model, weights), ol.Chip.load(load_chip(chip)))
-    ol.calibrate(hardware, held.calibration, samples=500)
+    held = load_task(data, subset, 1)
+    hardware = ol.convert(load_model(model, weights), load_chip(chip))
+    calibrate(hardware, held)
     ol.program(hardware, seed=seed)
     if age != "0 s":
         ol.age(hardware, age)
     name = matrix or next(iter(ol.matrices(hardware)))
-    reached = vectors_of(hardware, held.inputs, name)[:vectors]
+    reached = vectors_of(hardware, held.samples.inputs, name)[:vectors]
     files = [str(file) for file in write_netlists(ol.matrices(hardware)[name], reached, out)]
     if as_json:
         show_json({"matrix": name, "vectors": len(reached), "files": files})

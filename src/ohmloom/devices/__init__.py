@@ -14,6 +14,8 @@ from ohmloom.devices.read_noise import AdditiveNoise, FlickerNoise, Quiet, ReadN
 from ohmloom.devices.report import ProgrammingReport, programming_report
 from ohmloom.devices.retention import PowerLawDrift, Relaxation, Retention, Stable
 from ohmloom.devices.sources import numbers, unsourced
+from ohmloom.devices.tabulated import TabulatedNoise, TabulatedOpenLoop
+from ohmloom.devices.telegraph import TelegraphNoise
 from ohmloom.devices.write_verify import WriteVerify
 
 __all__ = [
@@ -47,6 +49,9 @@ __all__ = [
     "Retention",
     "Stable",
     "SumOfNoises",
+    "TabulatedNoise",
+    "TabulatedOpenLoop",
+    "TelegraphNoise",
     "WriteVerify",
     "Written",
     "arrays",

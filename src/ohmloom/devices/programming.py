@@ -31,7 +31,7 @@ class Ideal(Programming):
     kind: Literal["ideal"] = "ideal"
 
     def write(self, device: Device, fresh: Fresh, generator: torch.Generator) -> Written:
-        return _blind(device, fresh, generator)
+        return blind(device, fresh, generator)
 
 
 class OpenLoop(Programming):
@@ -66,10 +66,10 @@ class OpenLoop(Programming):
         z = torch.randn(targets.shape, generator=generator, dtype=targets.dtype, device=generator.device)
         aims = self.aims(device, targets)
         reached = (aims + self.spread(device, aims) * z).clamp_min(0)
-        return _blind(device, fresh._replace(targets=reached), generator)
+        return blind(device, fresh._replace(targets=reached), generator)
 
 
-def _blind(device: Device, fresh: Fresh, generator: torch.Generator) -> Written:
+def blind(device: Device, fresh: Fresh, generator: torch.Generator) -> Written:
     """One pulse for each wanted cell, which reaches its target, then one noisy read that nobody acts on."""
     reached, faults, latent, wanted = fresh
     held = device.with_faults(reached, faults)

@@ -84,7 +84,7 @@ class AdditiveNoise(ReadNoise):
         return torch.full_like(g, 2 * self.deviation**2 * self.read_time)
 
     def variance(self, g: Tensor, integration: float | None) -> Tensor:
-        return torch.full_like(g, self.deviation**2 * _averaging(self.read_time, integration))
+        return torch.full_like(g, self.deviation**2 * averaging(self.read_time, integration))
 
     def frozen_share(self, g: Tensor, span: float, integration: float | None = None) -> Tensor:
         return torch.zeros_like(g)
@@ -105,7 +105,7 @@ class RelativeNoise(ReadNoise):
         return g.square() * (2 * self.deviation**2 * self.read_time)
 
     def variance(self, g: Tensor, integration: float | None) -> Tensor:
-        return g.square() * (self.deviation**2 * _averaging(self.read_time, integration))
+        return g.square() * (self.deviation**2 * averaging(self.read_time, integration))
 
     def frozen_share(self, g: Tensor, span: float, integration: float | None = None) -> Tensor:
         return torch.zeros_like(g)
@@ -177,7 +177,8 @@ class SumOfNoises(ReadNoise):
         return torch.where(total > 0, (variances * shares).sum(0) / total.clamp_min(torch.finfo(g.dtype).tiny), 0.0)
 
 
-def _averaging(read_time: float, integration: float | None) -> float:
+def averaging(read_time: float, integration: float | None) -> float:
+    """What a read of ``integration`` keeps of the variance of white noise stated for ``read_time``."""
     return 1.0 if integration is None else read_time / integration
 
 

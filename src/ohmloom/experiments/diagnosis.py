@@ -126,7 +126,7 @@ def diagnose(
     batches: Samples | Iterable[Any],
     metric_: Metric | str | Any = "accuracy",
     *,
-    calibration: Tensor | None = None,
+    calibration: tuple[Tensor, ...] | None = None,
     most: int = 500,
     progress: Progress | None = None,
 ) -> Diagnosis:
@@ -134,7 +134,8 @@ def diagnose(
 
     ``batches`` are samples with targets, a loader of (input, …, targets) tuples or one such tuple of tensors, of which
     the first ``most`` are used. ``metric_`` is a name (``accuracy``, ``mse``, ``mae``) or a function of outputs and
-    targets. ``calibration``: inputs to fit column corrections with (training data); absent, those of ``batches``.
+    targets. ``calibration``: inputs to fit column corrections with (training data), a tensor for each argument;
+    absent, those of ``batches``.
 
     Raises NotProgrammedError, DataError for a loader that yields nothing, and what the metric raises.
     """
@@ -151,7 +152,12 @@ class _Found:
 
 class _Run:
     def __init__(
-        self, hardware: nn.Module, data: Samples, judge: Metric, calibration: Tensor | None, progress: Progress
+        self,
+        hardware: nn.Module,
+        data: Samples,
+        judge: Metric,
+        calibration: tuple[Tensor, ...] | None,
+        progress: Progress,
     ) -> None:
         from ohmloom.chips.idealised import EFFECTS
         from ohmloom.nn import Programmed, converted
@@ -163,7 +169,7 @@ class _Run:
             rule, given = "must be programmed, and in that mode", type(self.state.mode).__name__
             raise NotProgrammedError(message("hardware", rule, given, "Call ohmloom.program(hardware)."))
         corrected = any(m.calibration.slope is not None for m in self.state.matrices.values())
-        self.calibration = None if not corrected else data.inputs[0] if calibration is None else calibration
+        self.calibration = None if not corrected else data.inputs if calibration is None else calibration
         self.effects: tuple[Effect, ...] = tuple(e for e in EFFECTS if self._present(e))
         self.targets: Tensor = data.targets
         self.outputs: Tensor | None = None
@@ -245,7 +251,10 @@ class _Run:
         assert self.outputs is not None
         with what_if(self.hardware, without), torch.no_grad():
             if self.calibration is not None and on_cells:
-                calibrate(self.hardware, self.calibration, ranges=False, samples=CORRECTED, vectors=4 * CORRECTED)
+                inputs, count = [self.calibration], len(self.calibration)
+                calibrate(
+                    self.hardware, inputs, ranges=False, samples=CORRECTED, vectors=4 * CORRECTED, arguments=count
+                )
             for die in range(self.state.dies):
                 select(self.hardware, die)
                 outputs = self._outputs()

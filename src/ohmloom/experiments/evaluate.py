@@ -1,28 +1,23 @@
-"""Evaluating a user's own classifier on a chip: convert, program, age, calibrate, run, price."""
+"""Evaluating a user's own network on a chip: convert, program, age, calibrate, run, price."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ohmloom.errors import ShapeError, message
 from ohmloom.experiments.figures import Figure
+from ohmloom.experiments.intervals import Interval
+from ohmloom.experiments.metrics import METRICS, Metric
 from ohmloom.experiments.progress import Progress, Silent
+from ohmloom.experiments.samples import Task
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from ohmloom.chips import Chip, Cost
+    from ohmloom.devices import Device
     from ohmloom.nn import ProgramReport, Summary
-
-
-class Classified(NamedTuple):
-    """What a classifier is evaluated on: training inputs to calibrate with, test inputs and their classes."""
-
-    calibration: Tensor  # (samples, …)
-    inputs: Tensor  # (test samples, …)
-    labels: Tensor  # (test samples,) int64
 
 
 @dataclass(frozen=True)
@@ -40,8 +35,9 @@ class Evaluation:
 def evaluate(
     model: nn.Module,
     chip: Chip,
-    data: Classified,
+    data: Task,
     *,
+    judge: Metric = METRICS["accuracy"],
     dies: int = 3,
     age: str = "1 day",
     seed: int = 0,
@@ -49,65 +45,101 @@ def evaluate(
     rules: Mapping[str, Mapping[str, object]] | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Accuracy in per cent of ``model`` in software and on ``dies`` dies of ``chip``, with its cost.
+    """How good ``model`` is, by ``judge``, in software and on ``dies`` dies of ``chip``, with its cost.
 
     Input ranges are calibrated on the first ``samples`` of ``data.calibration`` before programming; converter ranges
     and corrections on each die at ``age``. Batches hold 100 inputs. Raises ShapeError and what conversion,
-    programming and calibration raise.
+    programming, calibration and the metric raise.
     """
+    import torch
+
     import ohmloom as ol  # torch and all floors below, only when they are used
 
-    _check(data)
+    def value() -> float:
+        with torch.no_grad():
+            outputs = torch.cat([hardware(*batch) for batch in data.samples.batches()])
+        return judge(outputs, data.samples.targets)
+
     progress = progress or Silent()
     with progress.task("on the chip", total=2 * dies + 3) as advance:
         hardware = ol.convert(model.eval(), chip, rules)
-        software = _accuracy(hardware, data)
+        software = value()
         advance(1, "programming")
-        ol.calibrate(hardware, data.calibration, samples=samples)
+        calibrate(hardware, data, samples)
         programming = ol.program(hardware, seed=seed, dies=dies)
         if chip.device.retention.kind != "none" or age != "0 s":  # type: ignore[attr-defined]
             ol.age(hardware, age)
         before, after = [], []
         for die in range(dies):
             ol.select(hardware, die)
-            before.append(_accuracy(hardware, data))
+            before.append(value())
             advance(1, "uncalibrated")
-        ol.calibrate(hardware, data.calibration, samples=samples)
+        calibrate(hardware, data, samples)
         for die in range(dies):
             ol.select(hardware, die)
-            after.append(_accuracy(hardware, data))
+            after.append(value())
             advance(1, "calibrated")
         ol.select(hardware, 0)
-        with ol.Ledger() as ledger:
-            hardware(data.inputs[:20])
+        with ol.Ledger() as ledger, torch.no_grad():
+            hardware(*next(data.samples.batches(20)))
         advance(1)
     return Evaluation(
-        Figure.of("accuracy in software", software, "%"),
-        Figure.over(f"accuracy on the chip after {age}", after, "%", "dies"),
-        Figure.over("the same without corrections", before, "%", "dies"),
+        Figure.of(f"{judge.name} in software", software, judge.unit),
+        Figure.over(f"{judge.name} on the chip after {age}", after, judge.unit, "dies"),
+        Figure.over("the same without corrections", before, judge.unit, "dies"),
         programming,
         ol.cost(ledger, hardware),
         ol.summary(hardware),
     )
 
 
-def _accuracy(hardware: nn.Module, data: Classified, batch: int = 100) -> float:
-    import torch
+def calibrate(hardware: nn.Module, data: Task, samples: int = 500) -> None:
+    """Calibrate on the first ``samples`` of a task's calibration inputs."""
+    import ohmloom as ol
 
-    with torch.no_grad():
-        hits = sum(
-            int((hardware(x).argmax(-1) == y).sum())
-            for x, y in zip(data.inputs.split(batch), data.labels.split(batch), strict=True)
+    ol.calibrate(hardware, [data.calibration], samples=samples, arguments=len(data.calibration))
+
+
+def evaluate_draws(
+    model: nn.Module,
+    chip: Chip,
+    draws: Sequence[Device],
+    data: Task,
+    *,
+    judge: Metric = METRICS["accuracy"],
+    age: str = "1 day",
+    seed: int = 0,
+    samples: int = 500,
+    level: float = 0.95,
+    progress: Progress | None = None,
+) -> Figure:
+    """How good the model is on one die of each of ``draws``, devices fitted to resamples of the measured cells.
+
+    Every die has the same seed, so that what differs is the device: the interval, between percentiles of the draws, is
+    what the fit's own uncertainty leaves open.
+    """
+    progress = progress or Silent()
+    found = []
+    for draw in progress.track(draws, "draws of the fit"):
+        whole = evaluate(
+            model, chip.replace(device=draw), data, judge=judge, dies=1, age=age, seed=seed, samples=samples
         )
-    return 100 * hits / len(data.labels)
+        found.append(whole.chip.value)
+    figure = Figure.over(f"{judge.name} after {age}, over draws of the fit", found, judge.unit, "draws")
+    known = [value for value in found if value is not None]
+    if len(known) < max(2, len(found)):
+        return figure
+    low, high = (quantile(known, share) for share in ((1 - level) / 2, (1 + level) / 2))
+    return figure.replace(interval=Interval(low=low, high=high, level=level, method="percentiles of the draws"))
 
 
-def _check(data: Classified) -> None:
-    if len(data.inputs) != len(data.labels) or len(data.inputs) == 0:
-        rule = "must hold as many inputs as labels, at least one"
-        given = f"{len(data.inputs)} inputs, {len(data.labels)} labels"
-        raise ShapeError(message("data", rule, given, "Give matching tensors."))
-    if data.calibration.shape[1:] != data.inputs.shape[1:]:
-        rule = "must have the shape of the test inputs"
-        given = f"{tuple(data.calibration.shape[1:])}, {tuple(data.inputs.shape[1:])}"
-        raise ShapeError(message("data.calibration", rule, given, "Give inputs of one kind."))
+def quantile(values: Sequence[float], share: float) -> float:
+    """Linear between the sorted values.
+
+    >>> quantile([3.0, 1.0, 2.0], 0.75)
+    2.5
+    """
+    known = sorted(values)
+    place = share * (len(known) - 1)
+    left = min(int(place), len(known) - 2)
+    return known[left] + (place - left) * (known[left + 1] - known[left])

@@ -14,7 +14,7 @@ from ohmloom.errors import ConfigurationError, message
 from ohmloom.experiments.intervals import Interval, bootstrap_interval, clopper_pearson, t_interval, wilson
 
 Name = Annotated[str, Field(min_length=1)]
-Spread = Literal["dies", "seeds"]
+Spread = Literal["dies", "seeds", "draws"]
 DIMENSIONS = {  # by SI unit: figures in these are shown with a metric prefix
     dimension.unit: dimension for dimension in vars(quantities).values() if isinstance(dimension, quantities.Dimension)
 }
@@ -23,8 +23,8 @@ DIMENSIONS = {  # by SI unit: figures in these are shown with a metric prefix
 class Figure(Description):
     """A number that a run found: ``value`` in ``unit``, or None and the ``reason``.
 
-    ``values`` are those of the single dies or training seeds, which ``spread_over`` says. The name is text for people,
-    such as "accuracy after 1 day", and is the key of the figure in ``result.json``.
+    ``values`` are those of the single dies, training seeds or draws of a fitted device, which ``spread_over`` says. The
+    name is text for people, such as "accuracy after 1 day", and is the key of the figure in ``result.json``.
     """
 
     name: Name = Field(exclude=True)
@@ -40,7 +40,7 @@ class Figure(Description):
         if self.value is None and not self.reason:
             raise ValueError("a figure without a value must say why, got no reason. Give a reason.")
         if self.values and self.spread_over is None:
-            raise ValueError("must say what the values are spread over, got None. Give spread_over 'dies' or 'seeds'.")
+            raise ValueError("must say what the values are spread over, got None. Give spread_over, such as 'dies'.")
         return self
 
     @classmethod
@@ -67,7 +67,7 @@ class Figure(Description):
         level: float = 0.95,
         method: Literal["t", "bootstrap"] = "t",
     ) -> Figure:
-        """The mean over dies or seeds with its interval (none for a single value).
+        """The mean over dies, seeds or draws of a fit with its interval (none for a single value).
 
         One missing or non-finite value makes the mean None: an average of those that happened to work would flatter.
         """

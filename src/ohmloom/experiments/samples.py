@@ -67,3 +67,36 @@ def samples(given: Samples | Iterable[Any], most: int | None = None) -> Samples:
     *inputs, targets = (torch.cat(parts) for parts in zip(*found, strict=True))
     held = Samples(tuple(inputs), targets)
     return held if most is None else held.first(most)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network is evaluated on: training inputs to calibrate with, and samples with targets."""
+
+    calibration: tuple[Tensor, ...]  # one tensor for each of the network's arguments
+    samples: Samples
+
+    def __post_init__(self) -> None:
+        ours, theirs = ([tuple(x.shape[1:]) for x in parts] for parts in (self.calibration, self.samples.inputs))
+        if ours != theirs:
+            rule = "must have the shapes of the test inputs"
+            raise ShapeError(message("calibration", rule, f"{ours}, {theirs}", "Give inputs of one kind."))
+
+
+def task(given: Any, most: int) -> Task:
+    """A task from (calibration inputs, inputs, targets), where several inputs of a network stand in a tuple, or from
+    two loaders of (input, …, targets) tuples, for calibration and for the samples; at most ``most`` samples.
+
+    Raises ShapeError and DataError.
+    """
+    import torch
+
+    if isinstance(given, Task):
+        return Task(given.calibration, given.samples.first(most))
+    if isinstance(given, tuple | list) and len(given) == 2:
+        return Task(samples(given[0], 1000).inputs, samples(given[1], most))
+    if not isinstance(given, tuple | list) or len(given) != 3 or not isinstance(given[2], torch.Tensor):
+        rule = "must be (calibration inputs, inputs, targets) or two loaders"
+        raise ShapeError(message("data", rule, type(given).__name__, "Return three tensors, or two loaders."))
+    calibration, inputs = (tuple(x) if isinstance(x, tuple | list) else (x,) for x in given[:2])
+    return Task(calibration, Samples(inputs, given[2]).first(most))

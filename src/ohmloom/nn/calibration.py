@@ -44,13 +44,15 @@ def calibrate(
     vectors: int = 8192,
     pairs: Pairs | None = None,
     trained_on: Perturbation | None = None,
+    arguments: int = 1,
 ) -> None:
     """Calibrate on (training-set) inputs: legal in every mode.
 
     ``batches`` is a tensor of inputs or an iterable of inputs or (input, …) tuples, of which the first ``samples`` are
-    used. In `Programmed`: converter ranges and, with ``corrections``, slopes and offsets, on at most ``vectors``
-    vectors of each matrix, for all dies at their present age. In the other modes: input and output ranges. Learned
-    clips are never overwritten; neither are input ranges that cells were programmed with.
+    used; of each tuple the first ``arguments`` are the model's inputs. In `Programmed`: converter ranges and, with
+    ``corrections``, slopes and offsets, on at most ``vectors`` vectors of each matrix, for all dies at their present
+    age. In the other modes: input and output ranges. Learned clips are never overwritten; neither are input ranges that
+    cells were programmed with.
 
     ``pairs`` (for experiments) maps the vectors that reached a matrix to (vectors to measure, vectors of the wanted
     sums): random vectors instead of activations, or shuffled targets.
@@ -60,7 +62,7 @@ def calibrate(
 
     Raises ShapeError, NotFiniteError, ConfigurationError for data that do not fit.
     """
-    x = _collect(batches, samples)
+    x = _collect(batches, samples, arguments)
     state = state_of(hardware)
     programmed = isinstance(state.mode, Programmed)
     calibrator = Calibrator(ranges, corrections, vectors, pairs, trained_on)
@@ -70,13 +72,13 @@ def calibrate(
             calibrator.begin(die or 0)
             if die is not None:
                 select(hardware, die)
-            _forward(hardware, x)
+            _forward(hardware, *x)
     if programmed:
         for matrix in state.matrices.values():
             when = f"{show(matrix.elapsed, TIME)} after programming"
-            matrix.calibration.stamp = f"read-outs on {len(x)} samples, {state.dies} dies, {when}"
+            matrix.calibration.stamp = f"read-outs on {len(x[0])} samples, {state.dies} dies, {when}"
     elif ranges:
-        state.ranges = f"{len(x)} samples"
+        state.ranges = f"{len(x[0])} samples"
 
 
 @contextmanager
@@ -244,20 +246,29 @@ def _wanted(matrix: StoredMatrix, rows: Tensor, weighted: Weighted) -> Tensor:
     return torch.einsum("bsr,src->sbc", codes, held)
 
 
-def _collect(batches: Tensor | Iterable[Any], samples: int) -> Tensor:
-    parts, count = [], 0
-    source = [batches] if isinstance(batches, Tensor) else batches
-    for item in source:
-        x = item[0] if isinstance(item, tuple | list) else item
-        if not isinstance(x, Tensor) or x.dim() < 1 or len(x) == 0:
-            given = type(x).__name__ if not isinstance(x, Tensor) else tuple(x.shape)
-            raise ShapeError(message("batches", "must hold tensors of inputs (batch, …)", given, "Give a loader."))
-        parts.append(x)
-        count += len(x)
+def _collect(batches: Tensor | Iterable[Any], samples: int, arguments: int) -> tuple[Tensor, ...]:
+    """The model's inputs, one tensor for each of its arguments."""
+    found: list[tuple[Any, ...]] = []
+    count = 0
+    for item in [batches] if isinstance(batches, Tensor) else batches:
+        parts = tuple(item[:arguments]) if isinstance(item, tuple | list) else (item,)
+        for x in parts:
+            if not isinstance(x, Tensor) or x.dim() < 1 or len(x) == 0:
+                given = type(x).__name__ if not isinstance(x, Tensor) else tuple(x.shape)
+                raise ShapeError(message("batches", "must hold tensors of inputs (batch, …)", given, "Give a loader."))
+        if len(parts) < arguments:
+            rule = f"must hold the model's {arguments} inputs in each tuple"
+            raise ShapeError(message("batches", rule, f"{len(parts)}", "Give (input, input, …) tuples."))
+        found.append(parts)
+        count += len(parts[0])
         if count >= samples:
             break
-    if not parts:
+    if not found:
         raise ShapeError(message("batches", "must hold at least one batch", "none", "Give training-set inputs."))
+    return tuple(_joined(list(parts), samples) for parts in zip(*found, strict=True))
+
+
+def _joined(parts: list[Tensor], samples: int) -> Tensor:
     if len({p.shape[1:] for p in parts}) > 1:
         shapes = sorted({tuple(p.shape[1:]) for p in parts})
         raise ShapeError(message("batches", "must hold inputs of one shape", shapes, "Make them alike."))
@@ -267,15 +278,20 @@ def _collect(batches: Tensor | Iterable[Any], samples: int) -> Tensor:
     return x
 
 
-def _forward(hardware: nn.Module, x: Tensor) -> None:
+def _forward(hardware: nn.Module, *x: Tensor) -> None:
     try:
-        hardware(x)
+        hardware(*x)
     except (RuntimeError, ValueError) as error:
         if isinstance(error, ShapeError | NotFiniteError | ConfigurationError):
             raise
         rule = f"must be inputs of {type(hardware).__name__}"
         raise ShapeError(
-            message("batches", rule, f"{tuple(x.shape)} ({error})", "Give the model's own inputs.")
+            message(
+                "batches",
+                rule,
+                f"{', '.join(str(tuple(part.shape)) for part in x)} ({error})",
+                "Give the model's own inputs.",
+            )
         ) from error
 
 

@@ -55,8 +55,8 @@ class _Caught(Visitor):
             self.found.append(x.reshape(-1, x.shape[-1]))
 
 
-def vectors_of(hardware: nn.Module, x: Tensor, name: str) -> Tensor:
-    """The vectors that reach the matrix ``name`` when programmed ``hardware`` computes ``x``: (vectors, in).
+def vectors_of(hardware: nn.Module, inputs: tuple[Tensor, ...], name: str) -> Tensor:
+    """The vectors that reach the matrix ``name`` when programmed ``hardware`` computes ``inputs``: (vectors, in).
 
     Of a convolution they are its patches. Raises UnknownNameError for a name that `ohmloom.matrices` does not have,
     and NotProgrammedError before programming.
@@ -68,5 +68,5 @@ def vectors_of(hardware: nn.Module, x: Tensor, name: str) -> Tensor:
         raise unknown("matrix", name, names)
     caught = _Caught(names[name].name)
     with visiting(hardware, caught), torch.no_grad():
-        hardware(x)
+        hardware(*inputs)
     return torch.cat(caught.found)
