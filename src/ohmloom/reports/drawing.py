@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ohmloom.experiments.plots import CostBars, Plot, Segmentations
 from ohmloom.experiments.result import Cost
-from ohmloom.reports import chips, curves, photographs, style
+from ohmloom.reports import chips, courses, curves, photographs, style
 
 DRAW: dict[str, Callable[..., Figure]] = {
     "accuracy_over_ages": curves.accuracy_over_ages,
@@ -24,9 +24,10 @@ DRAW: dict[str, Callable[..., Figure]] = {
     "cost_bars": chips.cost_bars,
     "floor_plan": chips.floor_plan,
     "array_maps": chips.array_maps,
+    "courses": courses.courses,
     "segmentations": photographs.segmentations,
 }
-WIDE = {"array_maps", "floor_plan", "level_histograms", "segmentations"}  # these take the full width of the page
+WIDE = {"array_maps", "courses", "floor_plan", "level_histograms", "segmentations"}  # these take the full width
 
 
 def draw(plot: Plot, folder: Path | None = None) -> str:
