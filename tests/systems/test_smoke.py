@@ -38,6 +38,9 @@ TRAINED = {
     "programming errors of 2 % cost segmenting weights less",
     "segmenting edges move with their signs",
     "training on recovers the segmentation",
+    "the twin follows unseen wave forms",
+    "the noise-aware twin bears 5 % write noise",
+    "one sine is not enough",
 }  # need more than a smoke run
 
 

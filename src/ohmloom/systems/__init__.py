@@ -101,3 +101,4 @@ register(
     "Edge pruning of random resistors: vessels of the retina",
     "ohmloom.systems.edge_pruning.drive:EdgePruningDrive",
 )
+register("twin-hp", "Digital twin: an analogue loop that follows the HP memristor", "ohmloom.systems.twin.hp:TwinHP")
