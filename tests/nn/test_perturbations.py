@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from scipy import stats
@@ -10,6 +12,7 @@ from torch import nn
 import ohmloom as ol
 from ohmloom import Chip, GaussianWeights, Noisy, perturbed_call
 from ohmloom.errors import ConfigurationError
+from ohmloom.nn import BoundedRelativeWeights
 from tests.nn.helpers import frozen_weights, relative
 from tests.nn.models import build
 
@@ -149,3 +152,18 @@ def test_relative_noise_is_in_proportion_to_each_weight_and_leaves_the_gradient(
         assert abs(float(row.mean())) < 4.5 * 0.2 / 50_000**0.5
     noisy.sum().backward()
     assert torch.equal(weight.grad, torch.ones_like(weight))
+
+
+def test_bounded_errors_are_relative_bounded_and_pass_the_gradient() -> None:
+    noise, generator = BoundedRelativeWeights(deviation=0.1, bound=0.2), torch.Generator().manual_seed(0)
+    weights = {"weight": torch.full((400, 100), -2.0, requires_grad=True), "bias": torch.zeros(400)}
+    drawn = noise.perturb(weights, generator)
+    errors = drawn["weight"].detach() / -2 - 1
+    assert float(errors.abs().max()) <= 0.2 + 1e-6
+    # within two deviations a normal one, outside (4.55 %) uniform
+    share = math.erfc(2 / math.sqrt(2))
+    inside = 0.01 * (1 - share - 4 * math.exp(-2) / math.sqrt(2 * math.pi))
+    assert float(errors.var()) == pytest.approx(inside + share * 0.2**2 / 3, rel=0.03)
+    assert not drawn["bias"].any()
+    drawn["weight"].sum().backward()
+    torch.testing.assert_close(weights["weight"].grad, torch.ones(400, 100))

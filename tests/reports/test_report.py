@@ -216,6 +216,22 @@ def test_noise_curves_mark_where_lines_cross() -> None:
     assert text.count("stroke-dasharray") > drawn("noise_curves").count("stroke-dasharray")
 
 
+def test_points_outside_of_a_square_are_counted() -> None:
+    inside, outside = ({"title": t, "x": [0.0, x], "y": [0.0, 0.0]} for t, x in (("data", 0.5), ("made", 3.0)))
+    text = drawn("point_clouds", clouds=[inside, outside], span=1.0)
+    assert ">data</text>" in text
+    assert ">made (1\u00a0outside)</text>" in text
+
+
+def test_arrows_need_both_their_ends() -> None:
+    with pytest.raises(ConfigurationError, match="both u and v"):
+        drawn("vector_fields", clouds=[{"title": "a", "x": [0.0], "y": [0.0], "u": [1.0]}])
+    with pytest.raises(ConfigurationError, match="must have arrows"):
+        drawn("vector_fields", clouds=[{"title": "a", "x": [0.0], "y": [0.0]}])
+    still = {"x": [0.0], "y": [0.0], "u": [0.0], "v": [0.0]}
+    assert drawn("vector_fields", clouds=[{"title": f"time {i}", **still} for i in range(5)]).count(">time ") == 5
+
+
 def test_the_waterfall_prints_each_change() -> None:
     assert ">98.00  (−1.00)</text>" in drawn("effect_waterfall")
 

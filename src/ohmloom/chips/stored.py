@@ -15,24 +15,21 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from ohmloom.chips.analogue import ALL, analogue_product
 from ohmloom.chips.logic import logic_product
 from ohmloom.chips.mapping import Mapping
 from ohmloom.chips.segments import Segments
 from ohmloom.chips.sensing import column_errors, compile_matrix, effective_matrix, held_matrix, hold, select_dies
-from ohmloom.chips.tally import record_product
 from ohmloom.chips.wiring import Wired, termination, wire_up
-from ohmloom.crossbars import AnalogueReadout, Driven, Layout, LogicReadout, Sensing, Wires, sense
+from ohmloom.crossbars import AnalogueReadout, Driven, Layout, LogicReadout, Sensing, Wires
 from ohmloom.crossbars.converters import ColumnErrors
 from ohmloom.crossbars.readouts import default_range
 from ohmloom.devices import Cells, Device, Written
 from ohmloom.devices import conductance as cell_conductance
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
-from ohmloom.ledger import open_ledgers
 from ohmloom.random import Streams
 
-ALL = slice(None)
 Made = TypeVar("Made")
-BLOCK = 2**19  # levels of one block of a product: 2 MiB in float32
 _tokens = itertools.count()
 
 
@@ -54,6 +51,11 @@ class Clips:
     drive: Tensor | float = 0.0
     saturation: Tensor | float = 0.0
     converter: Tensor | float = 0.0
+
+    def count(self, drive: Tensor | int = 0, saturation: Tensor | int = 0, converter: Tensor | int = 0) -> None:
+        """So many more."""
+        self.drive, self.saturation = self.drive + drive, self.saturation + saturation
+        self.converter = self.converter + converter
 
 
 @dataclass(eq=False)
@@ -222,7 +224,7 @@ class StoredMatrix:
         x = x if x.dim() == 3 else x.unsqueeze(0)
         generator = generator or self._read_stream(x.device, dies)
         dies = ALL if len(range(self.dies)[dies]) == self.dies else dies
-        compute = logic_product if isinstance(self.mapping.readout, LogicReadout) else _analogue_product
+        compute = logic_product if isinstance(self.mapping.readout, LogicReadout) else analogue_product
         with torch.no_grad():
             exact = compute(self, x.detach() if x.requires_grad else x, generator, dies)
         if not (torch.is_grad_enabled() and x.requires_grad):
@@ -340,86 +342,3 @@ class StoredMatrix:
             raise ShapeError(message(f"{self.name}.x", rule, tuple(x.shape), "Reshape the input."))
         if not math.isfinite(x.detach().sum().item()) and not bool(torch.isfinite(x).all()):
             raise NotFiniteError(message(f"{self.name}.x", "must be finite", "NaN or inf", "Find where it arises."))
-
-
-def _analogue_product(matrix: StoredMatrix, x: Tensor, generator: torch.Generator, dies: slice) -> Tensor:
-    """The product in blocks of vectors whose levels stay in the processor's cache."""
-    phases, rows = len(matrix.mapping.drive.significance), matrix.segments.count * matrix.segments.rows
-    vectors = max(BLOCK // (phases * rows * x.shape[0]), 64)
-    sensing = matrix.sensing(generator, dies)
-    if x.shape[1] <= vectors:
-        return _block_product(matrix, x, sensing, generator, dies)
-    return torch.cat([_block_product(matrix, part, sensing, generator, dies) for part in x.split(vectors, 1)], dim=1)
-
-
-def _block_product(
-    matrix: StoredMatrix, x: Tensor, sensing: Sensing, generator: torch.Generator, dies: slice
-) -> Tensor:
-    driven, levels = matrix.drive(x)
-    sums = partial_sums(matrix, driven, levels, sensing, generator, dies)
-    _count_clips(matrix.clips, driven.clipped, 0, 0)
-    calibration, readout = matrix.calibration, matrix.mapping.readout
-    if not readout.linear:
-        return sums.squeeze(1) * (matrix.scale * driven.scale if readout.scalable else 1.0)
-    if calibration.slope is not None and calibration.offset is not None:
-        sums = sums * calibration.slope[dies] + calibration.offset[dies]
-    whole = sums.squeeze(1) if sums.shape[1] == 1 else sums.sum(1)
-    value = whole.mul_(matrix.scale * driven.scale)
-    if driven.offset is None:
-        return value
-    known = not matrix.mapping.drive.reads_sums
-    of_rows = (
-        matrix.row_sums()[dies].unsqueeze(1) if known else _read_sums(matrix, driven, levels, sensing, generator, dies)
-    )
-    return value + driven.offset * of_rows
-
-
-def _read_sums(
-    matrix: StoredMatrix, driven: Driven, levels: Tensor, sensing: Sensing, generator: torch.Generator, dies: slice
-) -> Tensor:
-    """Row sums as one more phase of each vector reads them, (dies, batch, out); the offset of a calibration belongs to
-    whole codes and is left out."""
-    once = driven._replace(significance=driven.significance.new_ones(1))
-    sums = partial_sums(matrix, once, matrix.full_levels(levels), sensing, generator, dies, first=False)
-    if matrix.calibration.slope is not None:
-        sums = sums * matrix.calibration.slope[dies]
-    return sums.sum(1) * matrix.scale
-
-
-def partial_sums(
-    matrix: StoredMatrix,
-    driven: Driven,
-    levels: Tensor,
-    sensing: Sensing,
-    generator: torch.Generator,
-    dies: slice,
-    probe: Callable[[Tensor], None] | None = None,
-    *,
-    first: bool = True,
-) -> Tensor:
-    """Converted sums of each segment before correction, in units of codes: (dies, segments, batch, columns).
-
-    ``probe`` is shown what enters the converter. Not the ``first`` are further phases of vectors counted already.
-    """
-    total: Tensor | None = None
-    for phases, readout in sensing.readout.groups(len(driven.significance)):
-        part = sensing if readout is sensing.readout else sensing._replace(readout=readout)
-        group, significance, weight = levels, driven.significance, 1.0
-        if phases != ALL:
-            weight = abs(matrix.mapping.drive.significance[phases][0])  # a group's first phase is worth one read
-            group, significance = levels[phases], significance[phases] / weight
-        read = sense(part, group, significance, matrix.range_for(part, significance, dies), generator, probe)
-        _count_clips(matrix.clips, 0, read.saturated, read.clipped if matrix.calibration.full_range is not None else 0)
-        if open_ledgers():
-            chosen = range(matrix.dies)[dies]
-            steps = None if read.steps is None else read.steps()
-            record_product(matrix, group, significance, part, chosen, steps, first and total is None)
-        value = read.value * weight if readout.linear and weight != 1.0 else read.value
-        total = value if total is None else total + value
-    assert total is not None
-    return matrix.without_pedestal(total, levels, driven.significance) if sensing.readout.linear else total
-
-
-def _count_clips(clips: Clips, drive: Tensor | int, saturated: Tensor | int, converted: Tensor | int) -> None:
-    clips.drive, clips.saturation = clips.drive + drive, clips.saturation + saturated
-    clips.converter = clips.converter + converted

@@ -40,7 +40,7 @@ class Device(Preset):
     g_min: Siemens
     g_max: Siemens
     g_unformed: Siemens = 0.0
-    read_time: Seconds = Field(1e-6, gt=0)  # integration of one read by the programmer
+    read_time: Seconds = Field(default=1e-6, gt=0)  # integration of one read by the programmer
     programming: Choice[Programming] = Ideal()
     retention: Choice[Retention] = Stable()
     read_noise: Choice[ReadNoise] = Quiet()

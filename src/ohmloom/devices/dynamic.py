@@ -40,10 +40,10 @@ class HPMemristor(DynamicDevice):
     """
 
     kind: Literal["hp"] = "hp"
-    on: Ohms = Field(100.0, gt=0)
-    off: Ohms = Field(16e3, gt=0)
-    mobility_factor: float = Field(9e4, gt=0)
-    window: int = Field(2, ge=1)  # p
+    on: Ohms = Field(default=100.0, gt=0)
+    off: Ohms = Field(default=16e3, gt=0)
+    mobility_factor: float = Field(default=9e4, gt=0)
+    window: int = Field(default=2, ge=1)  # p
 
     @model_validator(mode="after")
     def _off_exceeds_on(self) -> HPMemristor:

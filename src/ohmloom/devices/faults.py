@@ -36,9 +36,9 @@ class RandomFaults(Faults):
     """Independent faults with stated shares; at most one per cell."""
 
     kind: Literal["random"] = "random"
-    stuck_on: float = Field(0.0, ge=0, le=1)
-    stuck_off: float = Field(0.0, ge=0, le=1)
-    unformed: float = Field(0.0, ge=0, le=1)
+    stuck_on: float = Field(default=0.0, ge=0, le=1)
+    stuck_off: float = Field(default=0.0, ge=0, le=1)
+    unformed: float = Field(default=0.0, ge=0, le=1)
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:

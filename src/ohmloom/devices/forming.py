@@ -28,8 +28,8 @@ class Forming(Part, ABC):
     mean: Volts
     spread: Volts = Field(ge=0)
     measured: tuple[Volts, Volts] | None = None
-    cycle_spread: float = Field(0.0, ge=0)  # of the on state from one set pulse to the next, relative
-    cycle_limit: float | None = Field(None, gt=0)  # deviations at which that noise is clipped; absent: never
+    cycle_spread: float = Field(default=0.0, ge=0)  # of the on state from one set pulse to the next, relative
+    cycle_limit: float | None = Field(default=None, gt=0)  # deviations at which that noise is clipped; absent: never
     off: Siemens
     off_spread: Siemens = 0.0
 

@@ -43,7 +43,7 @@ class OpenLoop(Programming):
 
     kind: Literal["open-loop"] = "open-loop"
     deviation: tuple[float, ...] = Field(min_length=1)
-    levels: int | None = Field(None, ge=2)
+    levels: int | None = Field(default=None, ge=2)
 
     def aims(self, device: Device, targets: Tensor) -> Tensor:
         """The levels nearest to ``targets``, S."""

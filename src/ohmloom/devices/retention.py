@@ -95,7 +95,7 @@ class PowerLawDrift(Retention):
 
     kind: Literal["power-law"] = "power-law"
     exponent: float
-    spread: float = Field(0.0, ge=0)
+    spread: float = Field(default=0.0, ge=0)
     start: Seconds = Field(gt=0)
     measured_until: Seconds | None = None
 

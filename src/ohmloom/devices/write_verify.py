@@ -50,8 +50,8 @@ class WriteVerify(Programming):
     reversals: int = Field(ge=1)
     verify_time: Seconds = Field(gt=0)
     cell_time: Seconds = Field(gt=0)
-    epochs: int = Field(1, ge=1)
-    epoch_interval: Seconds = Field(1.0, ge=0)
+    epochs: int = Field(default=1, ge=1)
+    epoch_interval: Seconds = Field(default=1.0, ge=0)
     model: PulseModel
 
     @model_validator(mode="after")

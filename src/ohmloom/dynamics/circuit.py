@@ -22,14 +22,14 @@ class Circuit(Description):
     offset, drawn once for each amplifier.
     """
 
-    unit: Volts = Field(0.1, gt=0)  # volts of one unit of the network
-    capacitance: Farads = Field(10e-9, gt=0)
-    rail: Volts | None = Field(None, gt=0)
-    clamp: Volts | None = Field(None, gt=0)
-    leak: Ohms | None = Field(None, gt=0)
-    gain_bandwidth: Hertz | None = Field(None, gt=0)
+    unit: Volts = Field(default=0.1, gt=0)  # volts of one unit of the network
+    capacitance: Farads = Field(default=10e-9, gt=0)
+    rail: Volts | None = Field(default=None, gt=0)
+    clamp: Volts | None = Field(default=None, gt=0)
+    leak: Ohms | None = Field(default=None, gt=0)
+    gain_bandwidth: Hertz | None = Field(default=None, gt=0)
     lag: Literal["poles", "delay"] = "poles"
-    offset: Volts = Field(0.0, ge=0)
+    offset: Volts = Field(default=0.0, ge=0)
 
 
 class Units(NamedTuple):

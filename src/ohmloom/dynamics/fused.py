@@ -150,7 +150,7 @@ class _FusedSolve(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, pulls: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, pulls: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         plan: Plan = ctx.plan
         out, increments, offset, *rest = ctx.saved_tensors
         packed = _pack(plan, increments, offset, tuple(rest))

@@ -295,6 +295,48 @@ class Segmentations(Plot):
     marks: Annotated[tuple[str, ...], Field(min_length=1, max_length=3)]
 
 
+class Cloud(Description):
+    """Points of a plane at ``x``, ``y``, with one arrow each where ``u``, ``v`` are given."""
+
+    title: str
+    x: Numbers
+    y: Numbers
+    u: Numbers | None = None
+    v: Numbers | None = None
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        for field in ("y", "u", "v"):
+            if (given := getattr(self, field)) is not None:
+                _check_length(f"{field} of '{self.title}'", given, len(self.x), "points")
+        if (self.u is None) != (self.v is None):
+            raise ValueError(f"'{self.title}' must have both u and v or none, got one. Give the other one.")
+        return self
+
+
+class PointClouds(Plot):
+    """Points side by side in equal squares from ``-span`` to ``span``, such as samples beside data."""
+
+    kind: Literal["point_clouds"] = "point_clouds"
+    clouds: Annotated[tuple[Cloud, ...], Field(min_length=1)]
+    span: Annotated[float, Field(gt=0)]
+
+
+class VectorFields(Plot):
+    """Arrows side by side in equal squares from ``-span`` to ``span``; all arrows of a picture have one scale."""
+
+    kind: Literal["vector_fields"] = "vector_fields"
+    clouds: Annotated[tuple[Cloud, ...], Field(min_length=1)]
+    span: Annotated[float, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _all_have_arrows(self) -> Self:
+        for cloud in self.clouds:
+            if cloud.u is None:
+                raise ValueError(f"'{cloud.title}' must have arrows, got points only. Give u and v.")
+        return self
+
+
 class Rectangle(Description):
     """A part of a core that holds (a part of) a layer; stops are exclusive."""
 

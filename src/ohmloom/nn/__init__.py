@@ -14,10 +14,17 @@ from ohmloom.nn.hardware import (
     select,
 )
 from ohmloom.nn.modes import Digital, Mode, Noisy, Programmed, Quantised
-from ohmloom.nn.perturbations import GaussianWeights, Perturbation, RelativeWeights, perturbed_call
+from ohmloom.nn.perturbations import (
+    BoundedRelativeWeights,
+    GaussianWeights,
+    Perturbation,
+    RelativeWeights,
+    perturbed_call,
+)
 from ohmloom.nn.summary import Summary, summary
 
 __all__ = [
+    "BoundedRelativeWeights",
     "Digital",
     "GaussianWeights",
     "Mode",

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ohmloom.chips import StoredMatrix
-from ohmloom.chips.stored import partial_sums
+from ohmloom.chips.analogue import partial_sums
 from ohmloom.crossbars import AnalogueReadout
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
 from ohmloom.nn.convert import converted, state_of

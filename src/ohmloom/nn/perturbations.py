@@ -62,6 +62,30 @@ class RelativeWeights(Perturbation):
         return dict(weights) | {"weight": weight + noise.mul_(weight.detach()).mul_(self.deviation)}
 
 
+class BoundedRelativeWeights(Perturbation):
+    """W (1 + ε) on weights and biases alike: ε ~ N(0, deviation²), and uniform within ±bound where that lies beyond.
+
+    As in the training code released with the analogue diffusion solver (yangjc97/memristor-sde-diffusion).
+    """
+
+    kind: Literal["bounded-relative-weights"] = "bounded-relative-weights"
+    deviation: float = Field(ge=0)
+    bound: float = Field(gt=0)
+
+    def perturb(self, weights: Mapping[str, Tensor], generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        sizes = [value.numel() for value in weights.values()]
+        errors = self._errors(sum(sizes), next(iter(weights.values())), generator).split(sizes)
+        return {
+            name: value + value.detach() * error.view_as(value)
+            for (name, value), error in zip(weights.items(), errors, strict=True)
+        }
+
+    def _errors(self, count: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
+        errors = standard_normal((count,), generator, dtype=like.dtype, device=like.device).mul_(self.deviation)
+        uniform = torch.rand(count, generator=generator, dtype=like.dtype, device=like.device)
+        return torch.where(errors.abs() > self.bound, uniform.mul_(2 * self.bound).sub_(self.bound), errors)
+
+
 def perturbed_call(
     module: nn.Module, perturbation: Perturbation, *inputs: Tensor, generator: torch.Generator | None = None
 ) -> Tensor:

@@ -97,6 +97,11 @@ register(
     "ohmloom.systems.edge_pruning.spoken:EdgePruningSpoken",
 )
 register(
+    "diffusion-ring",
+    "Score-based diffusion on an analogue loop: a ring of points",
+    "ohmloom.systems.diffusion.ring:DiffusionRing",
+)
+register(
     "edge-pruning-drive",
     "Edge pruning of random resistors: vessels of the retina",
     "ohmloom.systems.edge_pruning.drive:EdgePruningDrive",

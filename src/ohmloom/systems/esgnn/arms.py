@@ -13,6 +13,7 @@ from ohmloom.chips import Chip, StoredMatrix
 from ohmloom.experiments import Context, Figure
 from ohmloom.reservoirs import EchoStateGraphEncoder, PlainMatrix, pooled
 from ohmloom.systems.esgnn import names
+from ohmloom.systems.esgnn.curves import plot_curve
 from ohmloom.systems.esgnn.operations import ENTRIES, GPU_JOULE, RESERVOIR, Operations, count
 from ohmloom.systems.esgnn.publication import ITERATIONS, LEVELS, NOISE_ON_INPUT, NOISE_ON_RECURRENT
 from ohmloom.systems.esgnn.reservoir import (
@@ -212,13 +213,6 @@ def _curve(
     run: Runner, name: str, positions: Sequence[float], ours: Mapping[str, list[list[float]]],
     published: Mapping[str, Sequence[float | None]], answers: Mapping[str, float], axis: str,
 ) -> None:  # fmt: skip
-    lines: list[dict[str, Any]] = [
-        {"label": label, "values": [fmean(v) for v in values], "low": [min(v) for v in values],
-         "high": [max(v) for v in values]} for label, values in ours.items()
-    ]  # fmt: skip
-    lines += [{"label": label, "values": values} for label, values in published.items()]
-    lines += [{"label": label, "values": [value] * len(positions)} for label, value in answers.items()]
     draws = len(next(iter(ours.values()))[0])
-    run.context.findings.plot("noise_curves", name=f"{run.task.name}-{name}", noise=list(positions), lines=lines,
-                              noise_axis=axis, caption=f"Mean, least and most of {draws} draws of the arrays; flat "
-                              "lines are ridge read-outs that see no reservoir at all.")  # fmt: skip
+    caption = f"Mean, least and most of {draws} draws of the arrays; flat lines see no reservoir."
+    plot_curve(run.context.findings, f"{run.task.name}-{name}", positions, ours, published, answers, axis, caption)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import log10
-from statistics import fmean
 from typing import Any, Literal
 
 import torch
@@ -27,6 +26,7 @@ from ohmloom.systems.esgnn.citations import (
     software,
 )
 from ohmloom.systems.esgnn.cora_claims import CORA_CLAIMS, CORA_CONTROLS
+from ohmloom.systems.esgnn.curves import plot_curve
 from ohmloom.systems.esgnn.operations import count
 from ohmloom.systems.esgnn.publication import HIDDEN, LEVELS, NOISE_ON_INPUT, NOISE_ON_RECURRENT, PAPER
 from ohmloom.systems.esgnn.publication import ITERATIONS as PUBLISHED_ITERATIONS
@@ -252,14 +252,8 @@ class Study:
         published: Mapping[str, Sequence[float | None]], answers: Mapping[str, float], axis: str,
     ) -> None:  # fmt: skip
         """A curve with what needs no reservoir beside it."""
-        lines: list[dict[str, Any]] = [
-            {"label": label, "values": [fmean(v) for v in values], "low": [min(v) for v in values],
-             "high": [max(v) for v in values]} for label, values in ours.items()
-        ]  # fmt: skip
-        lines += [{"label": label, "values": values} for label, values in published.items()]
-        lines += [
-            {"label": label.split(",")[0], "values": [value] * len(positions)} for label, value in answers.items()
-        ]
-        self.context.findings.plot("noise_curves", name=f"cora-{name}", noise=list(positions), lines=lines,
-                                   noise_axis=axis, caption=f"Complete split; mean, least and most of "
-                                   f"{self.settings.curve_draws} draws; flat lines need no reservoir.")  # fmt: skip
+        caption = (
+            f"Complete split; mean, least, most of {self.settings.curve_draws} draws; flat lines need no reservoir."
+        )
+        short = {label.split(",")[0]: value for label, value in answers.items()}
+        plot_curve(self.context.findings, f"cora-{name}", positions, ours, published, short, axis, caption)

@@ -1,0 +1,44 @@
+"""Score-based diffusion for analogue loops: forward processes, score networks and their training, reverse processes.
+
+network = ScoreNetwork()
+train_score(network, VariancePreserving(), data, ScoreRecipe(noise=BoundedRelativeWeights(deviation=0.1, bound=0.2)))
+points = sample(network, VariancePreserving(), Reverse(rate_factor=2), start, steps=200)
+"""
+
+from ohmloom.codesign.diffusion.distributions import Distribution, Gaussians, Ring
+from ohmloom.codesign.diffusion.metrics import (
+    Divergence,
+    Radii,
+    histogram_divergence,
+    neighbour_divergence,
+    radii,
+    score_error,
+)
+from ohmloom.codesign.diffusion.network import Passed, ScoreNetwork, perturbed
+from ohmloom.codesign.diffusion.sampling import Reverse, Score, exact_score, sample
+from ohmloom.codesign.diffusion.schedule import VariancePreserving
+from ohmloom.codesign.diffusion.training import ScoreRecipe, matching_loss, saturation_penalty, train_score
+
+__all__ = [
+    "Distribution",
+    "Divergence",
+    "Gaussians",
+    "Passed",
+    "Radii",
+    "Reverse",
+    "Ring",
+    "Score",
+    "ScoreNetwork",
+    "ScoreRecipe",
+    "VariancePreserving",
+    "exact_score",
+    "histogram_divergence",
+    "matching_loss",
+    "neighbour_divergence",
+    "perturbed",
+    "radii",
+    "sample",
+    "saturation_penalty",
+    "score_error",
+    "train_score",
+]

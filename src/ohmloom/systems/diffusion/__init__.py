@@ -1,0 +1,1 @@
+"""Score-based diffusion on an analogue loop of resistive memory: systems `diffusion-…`."""

@@ -1,0 +1,106 @@
+"""Diffusion on a loop: what is written, what the circuit integrates, what noise does, what a sample costs."""
+
+import pytest
+import torch
+
+from ohmloom.codesign.diffusion import Reverse, ScoreNetwork, VariancePreserving, sample
+from ohmloom.devices import RelativeNoise
+from ohmloom.random import Streams
+from ohmloom.systems.diffusion.energy import POWER, loop_cost, processor
+from ohmloom.systems.diffusion.loops import AnalogueSampler, analogue_sampler, written
+from ohmloom.systems.diffusion.settings import LoopSettings
+from ohmloom.systems.diffusion.training import shuffled
+
+LOOP = LoopSettings(ticks=100)
+
+
+@pytest.fixture(scope="module")
+def network() -> ScoreNetwork:
+    return ScoreNetwork(seed=3).requires_grad_(False)
+
+
+def on_loop(network: ScoreNetwork, reverse: Reverse, loop: LoopSettings = LOOP) -> AnalogueSampler:
+    return analogue_sampler(network, written(0.0), reverse, loop, Streams(0))
+
+
+def test_the_loop_integrates_the_reverse_equation(network: ScoreNetwork) -> None:
+    """In volts and seconds, through cells, with staircases of 12 bits: the digital solver's points."""
+    start = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
+    reverse = Reverse(rate_factor=2, end=0)
+    digital = sample(network, VariancePreserving(), reverse, start, steps=400, method="heun")
+    ran = on_loop(network, reverse).run(start)
+    assert ran.at_rail == 0
+    torch.testing.assert_close(ran.points[-1, 0], digital, atol=5e-3, rtol=0)
+    assert float((digital - start).abs().max()) > 0.1  # it moved
+    coarse = on_loop(network, reverse, LOOP.replace(bits=3)).run(start).points[-1, 0]
+    assert float((coarse - digital).abs().max()) > 5e-3  # converters matter
+
+
+def test_rails_hold_what_would_pass_them(network: ScoreNetwork) -> None:
+    ran = on_loop(network, Reverse(), LOOP.replace(rail=0.12)).run(torch.full((3, 2), 2.0))
+    assert float(ran.points.abs().max()) <= 1.2 + 1e-6  # of 0.1 V each
+    assert ran.at_rail > 0
+
+
+def test_a_write_error_is_relative_and_each_die_s_own(network: ScoreNetwork) -> None:
+    analogue = analogue_sampler(network, written(0.1), Reverse(), LOOP, Streams(1), dies=60)
+    for matrix, (weight, _) in zip(analogue.loop.matrices, network.matrices, strict=True):
+        errors = matrix.effective() / weight - 1
+        assert float(errors.std()) == pytest.approx(0.1, rel=0.1)
+        assert float(errors.mean()) == pytest.approx(0, abs=0.01)
+
+
+def test_noise_of_the_loop_is_noise_per_time(network: ScoreNetwork) -> None:
+    """Without a score the variance is known; noise of fixed size per step doubles with twice the steps."""
+    silent = shuffled(network, 0)
+    silent.layers[-1].weight.zero_()  # type: ignore[union-attr]
+    silent.layers[-1].bias.zero_()  # type: ignore[union-attr]
+    silent.layers[-1].weight[0, 0] = 1e-6  # type: ignore[union-attr,index]  # or nothing could be stored
+    analogue = on_loop(silent, Reverse(stochastic=1))
+    grown = 1 / float(VariancePreserving().mean(torch.tensor(1.0))) ** 2  # exp(B)
+
+    def variance(substeps: int, fixed: bool) -> float:
+        start = torch.zeros(4_000, 2)
+        generator = torch.Generator().manual_seed(substeps)
+        return float(analogue.run(start, generator, substeps=substeps, fixed_noise=fixed).points[-1].var())
+
+    expected = grown - 1
+    assert variance(1, False) == pytest.approx(expected, rel=0.06)
+    assert variance(2, False) == pytest.approx(expected, rel=0.06)
+    assert variance(2, True) == pytest.approx(2 * expected, rel=0.06)
+
+
+def test_read_noise_moves_the_points_and_more_of_it_moves_them_more(network: ScoreNetwork) -> None:
+    start, ends = torch.randn(30, 2, generator=torch.Generator().manual_seed(0)), []
+    loop = LoopSettings(ticks=20, duration=2e-6)
+    silent = analogue_sampler(network, written(0.0), Reverse(), loop, Streams(0), bandwidth=True)
+    quiet = silent.run_with_poles(start).points[-1, 0]
+    for noise in (0.05, 0.2):
+        device = written(0.0).replace(read_noise=RelativeNoise(deviation=noise, read_time=1e-6))
+        analogue = analogue_sampler(network, device, Reverse(), loop, Streams(0), bandwidth=True)
+        noisy = analogue.run_with_poles(start, torch.Generator().manual_seed(1)).points[-1, 0]
+        ends.append(float((noisy - quiet).std()))
+    assert 0 < ends[0] < ends[1] < 1
+
+
+def test_arrays_take_power_as_the_square_of_the_volts(network: ScoreNetwork) -> None:
+    small, large = (on_loop(network, Reverse(), LOOP.replace(unit=unit, rail=10, clamp=10)) for unit in (0.1, 0.2))
+    points = torch.randn(101, 20, 2)
+    assert large.array_power(points) == pytest.approx(4 * small.array_power(points), rel=1e-4)
+    assert 0 < small.array_power(points) < POWER
+
+
+def test_costs_add_up(network: ScoreNetwork) -> None:
+    cost = loop_cost(20e-6, 1e-3)
+    assert cost.energy_joule == pytest.approx(7.2e-6)  # as published for one sample
+    assert cost.components["arrays"].energy_joule == pytest.approx(2e-8)
+    theirs = processor(network, 200)
+    assert theirs.operations == 2 * 200 * (2 * 14 + 14 * 14 + 14 * 2)
+    assert theirs.joule == pytest.approx(theirs.operations * 450 / 82.6e12)
+
+
+def test_shuffling_keeps_the_weights_but_not_their_places(network: ScoreNetwork) -> None:
+    other = shuffled(network, 0)
+    for (mine, _), (its, _) in zip(network.matrices, other.matrices, strict=True):
+        assert torch.equal(mine.flatten().sort().values, its.flatten().sort().values)
+        assert not torch.equal(mine, its)
