@@ -55,6 +55,17 @@ def test_arrays_of_ideal_cells_compute_the_learned_equation():
     )
 
 
+def test_an_equation_without_signals_sees_the_constant_alone():
+    net = DrivenODE(2, 0, (5,), torch.Generator().manual_seed(0)).double()
+    start, none = torch.tensor([[0.1, 0.4]], dtype=torch.float64), torch.empty(30, 1, 0, dtype=torch.float64)
+    found = net.solve(start, sampled(none), 0.02).detach()
+    first, last = (weight.detach() for weight in net.weights)
+    rate = torch.cat([start, torch.ones(1, 1, dtype=torch.float64)], 1) @ first.T
+    torch.testing.assert_close((found[1] - start) / 0.02, rate.relu() @ last.T, rtol=0.1, atol=0.05)
+    loop = place_loop(net, IDEAL, Circuit(), Streams(0))
+    torch.testing.assert_close(run_loop(loop, start, none, 0.02)[:, 0], found, rtol=0, atol=1e-9)
+
+
 def test_the_spread_that_training_draws_is_that_of_written_cells():
     weight = torch.linspace(-1, 1, 4 * 5, dtype=torch.float64).reshape(4, 5)
     net = network()

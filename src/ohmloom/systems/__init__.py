@@ -107,3 +107,8 @@ register(
     "ohmloom.systems.edge_pruning.drive:EdgePruningDrive",
 )
 register("twin-hp", "Digital twin: an analogue loop that follows the HP memristor", "ohmloom.systems.twin.hp:TwinHP")
+register(
+    "twin-lorenz96",
+    "Digital twin: an analogue loop that follows the chaotic Lorenz96 equation",
+    "ohmloom.systems.twin.lorenz96:TwinLorenz96",
+)

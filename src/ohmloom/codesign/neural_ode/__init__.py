@@ -1,9 +1,9 @@
 """Neural differential equations with driven inputs, trained for the arrays that will integrate them."""
 
 from ohmloom.codesign.neural_ode.arrays import place_loop, run_loop
-from ohmloom.codesign.neural_ode.network import DrivenODE, sampled
+from ohmloom.codesign.neural_ode.network import DrivenODE, Weights, sampled
 from ohmloom.codesign.neural_ode.training import Records, Shooting, fit
 from ohmloom.codesign.neural_ode.writing import range_penalty, write_deviation, written
 
-__all__ = ["DrivenODE", "Records", "Shooting", "fit", "place_loop", "range_penalty", "run_loop", "sampled"]
+__all__ = ["DrivenODE", "Records", "Shooting", "Weights", "fit", "place_loop", "range_penalty", "run_loop", "sampled"]
 __all__ += ["write_deviation", "written"]

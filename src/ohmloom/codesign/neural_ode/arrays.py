@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ohmloom.chips import Mapping, store
-from ohmloom.codesign.neural_ode.network import DrivenODE
+from ohmloom.codesign.neural_ode.network import DrivenODE, with_constant
 from ohmloom.crossbars import Amplitude, Analogue, AnalogueReadout
 from ohmloom.devices import Device
 from ohmloom.dynamics import Circuit, Loop, LoopNoise, Samples
@@ -32,10 +32,11 @@ def run_loop(
     """The states (samples, dies, trajectories, states) for a signal (samples, trajectories, channels), network units.
 
     ``step`` is that between samples in the network's time and ``gain`` its gain: the loop takes gain · step · C / g0
-    seconds for one.
+    seconds for one. That neighbouring states may part is what was learned, and accepted.
     """
-    seen = torch.cat([signal, torch.ones_like(signal[..., :1])], -1).double()
+    seen = with_constant(signal).double()
     times = torch.arange(len(signal), dtype=torch.float64) * (step * gain * loop.units.time)
     volts = Samples(times, loop.units.volts(seen))
-    course = loop.run(loop.units.volts(start.double()), times, signal=volts, noise=noise, generator=generator)
+    course = loop.run(loop.units.volts(start.double()), times, signal=volts, growth="accept", noise=noise,
+                      generator=generator)  # fmt: skip
     return loop.units.network(course.volts)

@@ -64,9 +64,14 @@ class DrivenODE(nn.Module):
         if stages.shape[-1] + 1 != first.shape[-1]:
             rule = f"must have {first.shape[-1] - 1} channels"
             raise ShapeError(message("stages", rule, stages.shape[-1], "Give the signals, without the constant."))
-        seen = torch.cat([stages, torch.ones_like(stages[..., :1])], -1)  # (steps, stages, trajectories, inputs + 1)
+        seen = with_constant(stages)  # (steps, stages, trajectories, inputs + 1)
         seen = seen.unsqueeze(2) if first.dim() == 3 else seen
         return Drives((seen @ first.transpose(-1, -2), *([None] * (len(weights) - 1))))
+
+
+def with_constant(signal: Tensor) -> Tensor:
+    """A signal (..., channels), of which there may be none, and the constant of one beside it."""
+    return torch.cat([signal, signal.new_ones(*signal.shape[:-1], 1)], -1)
 
 
 def sampled(signal: Tensor, method: Method = RungeKutta4()) -> Tensor:  # noqa: B008 (frozen)

@@ -13,9 +13,8 @@ from ohmloom.descriptions import Description
 from ohmloom.dynamics import Windows, window_drives, windows
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
 
-Predict = Callable[
-    [Tensor, Tensor], Tensor
-]  # starts (windows, states), stages -> (length + 1, [draws,] windows, states)
+Predict = Callable[[Tensor, Tensor], Tensor]
+"""Starts (windows, states) and stages to the states (length + 1, [draws,] windows, states)."""
 Penalty = Callable[[], Tensor]
 
 
@@ -42,11 +41,11 @@ class Shooting(Description):
     """``windows`` of ``length`` steps in each of ``steps`` of Adam, whose rate falls to nothing; then ``whole`` steps
     on whole records at a tenth of the ``rate``."""
 
-    length: int = Field(25, ge=1)
-    windows: int = Field(64, ge=1)
-    steps: int = Field(1500, ge=1)
-    whole: int = Field(100, ge=0)
-    rate: float = Field(1e-2, gt=0)
+    length: int = Field(default=25, ge=1)
+    windows: int = Field(default=64, ge=1)
+    steps: int = Field(default=1500, ge=1)
+    whole: int = Field(default=100, ge=0)
+    rate: float = Field(default=1e-2, gt=0)
 
 
 def fit(

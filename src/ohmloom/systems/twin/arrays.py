@@ -1,116 +1,134 @@
-"""The twins in arrays: write noise, read noise, the whole preset, and what a run costs."""
+"""Twins in arrays: write noise, read noise, and the whole preset."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
 from torch import Tensor
 
-from ohmloom.codesign.neural_ode import DrivenODE, place_loop, run_loop
-from ohmloom.devices import Device
+from ohmloom.codesign.neural_ode import place_loop, run_loop
+from ohmloom.devices import Device, RelativeNoise
 from ohmloom.dynamics import Circuit, Loop, LoopNoise
-from ohmloom.experiments import Context, Figure
+from ohmloom.experiments import Context, Figure, Findings
 from ohmloom.random import Streams
-from ohmloom.systems.twin import costs
-from ohmloom.systems.twin import settings as named
-from ohmloom.systems.twin.comparison import Trial, trial
-from ohmloom.systems.twin.measures import relative_error
-from ohmloom.systems.twin.networks import STEP, Model, preset
-from ohmloom.systems.twin.settings import AWARE, TWIN, TwinSettings
+from ohmloom.systems.twin.networks import DrivenODE, Model, Networks, Task, preset
+from ohmloom.systems.twin.settings import AWARE, FILES, TWIN, TwinSettings
 
 CIRCUIT = Circuit()  # 0.1 V a unit, 10 nF, ideal amplifiers: what cells do is to be seen alone
+READ_TIME = 1e-6  # s, for which read noise is given
 WHITE = 1e6  # Hz, at which the arrays' noise is taken as white
+PRESET = "whole preset with stuck cells"
 
 
-def curves(context: Context[TwinSettings], trained: dict[str, list[Model]]) -> None:
-    """Error over write noise and over read noise, plain against noise-aware training."""
-    settings, findings, test = context.settings, context.findings, trial()
-    lines = []
+@dataclass(frozen=True)
+class Trial:
+    """Where twins in arrays start, what they see, and how a die's courses are judged.
+
+    ``judge``: (samples, dies, trajectories, states) to one number for each die, in ``unit``; ``named(model, what)`` is
+    the name of its figure. ``references`` are horizontal lines and ``bounds`` further lines over write noise.
+    """
+
+    task: Task
+    start: Tensor  # (trajectories, states)
+    signal: Tensor  # (samples, trajectories, inputs)
+    judge: Callable[[Tensor], Tensor]
+    named: Callable[[str, str], str]
+    unit: str
+    axis: str
+    references: Mapping[str, float] = field(default_factory=dict)
+    bounds: Mapping[str, Callable[[float], float | None]] = field(default_factory=dict)
+
+
+def at_noise(noise: float) -> str:
+    """How figures call a write noise."""
+    return f"{100 * noise:g} % write noise"
+
+
+def write_noise(context: Context[Any], trained: Networks, trial: Trial) -> None:
+    """Record the trial over write noise, plain against noise-aware training, and on the whole preset."""
+    settings: TwinSettings = context.settings
+    lines: list[dict[str, Any]] = []
     for model in (TWIN, AWARE):
         means: list[list[float]] = []
         for noise in context.progress.track(settings.noises, f"write noise, {model}", total=len(settings.noises)):
-            by_seed = [
-                findings.arm(f"write/{name_of(model)}/{1000 * noise:g}/{seed}",
-                             lambda o=one, n=noise, s=seed: errors(o, preset(n), test, s, settings.dies))
-                for one, seed in zip(trained[model], context.seeds, strict=True)
-            ]  # fmt: skip
-            means.append(_recorded(context, named.at_noise(model, noise), by_seed))
+            means.append(_over_dies(context, trained[model], trial, model, at_noise(noise), preset(noise)))
         lines.append({"label": model, "values": [sum(v) / len(v) for v in means], "low": [min(v) for v in means],
                       "high": [max(v) for v in means]})  # fmt: skip
-    findings.plot("noise_curves", name="write-noise", noise=[100 * n for n in settings.noises], lines=lines,
-                  noise_axis="write noise, % of each target", axis="mean relative error, %",
-                  references={"acceptance at 5 %": 10.0},
-                  caption=f"Unseen wave forms, the loop in arrays of 64 levels: mean, least and most of "
-                  f"{settings.dies} dies" + " and training seeds." * (len(context.seeds) > 1))  # fmt: skip
-    whole = [findings.arm(f"preset/{seed}", lambda o=one, s=seed: errors(o, preset(), test, s, settings.dies))
-             for one, seed in zip(trained[AWARE], context.seeds, strict=True)]  # fmt: skip
-    _recorded(context, named.PRESET, whole)
-    if settings.densities:
-        _read_noise(context, trained[AWARE][0], test)
+    lines += [{"label": name, "values": [bound(n) for n in settings.noises]} for name, bound in trial.bounds.items()]
+    context.findings.plot("noise_curves", name="write-noise", noise=[100 * n for n in settings.noises], lines=lines,
+                          noise_axis="write noise, % of each target", axis=trial.axis, references=trial.references,
+                          caption=f"The loop in arrays of 64 levels: mean, least and most of {settings.dies} dies"
+                          + " and training seeds" * (len(context.seeds) > 1) + ".")  # fmt: skip
+    _over_dies(context, trained[AWARE], trial, AWARE, PRESET, preset())
 
 
-def _recorded(context: Context[TwinSettings], name: str, by_seed: list[list[float]]) -> list[float]:
-    """Record the error over training seeds if there are several, else over dies; all values."""
-    if len(by_seed) > 1:
-        figure = Figure.over(name, [sum(values) / len(values) for values in by_seed], "%", "seeds")
-    else:
-        figure = Figure.over(name, by_seed[0], "%", "dies")
-    context.findings.figure(figure)
+def _over_dies(
+    context: Context[Any], made: Sequence[Model], trial: Trial, model: str, what: str, device: Device
+) -> list[float]:
+    """Record the trial over training seeds if there are several, else over dies; all values."""
+    by_seed = [
+        context.findings.arm(f"{FILES[model]}/{'-'.join(re.findall('[a-z0-9.]+', what))}/{seed}",
+                             lambda o=one, s=seed: on_dies(o, device, trial, Streams(s), context.settings.dies))
+        for one, seed in zip(made, context.seeds, strict=True)
+    ]  # fmt: skip
+    several = len(by_seed) > 1
+    values = [sum(values) / len(values) for values in by_seed] if several else by_seed[0]
+    name = trial.named(model, what)
+    context.findings.figure(Figure.over(name, values, trial.unit, "seeds" if several else "dies"))
     return [value for values in by_seed for value in values]
 
 
-def _read_noise(context: Context[TwinSettings], model: Model, test: Trial) -> None:
-    """Error against the density of white noise at the integrator, in arrays without write noise."""
+def on_dies(model: Model, device: Device, trial: Trial, streams: Streams, dies: int) -> list[float]:
+    """The trial on each of ``dies`` dies."""
+    return trial.judge(course_in_arrays(model, device, trial, streams, dies)).tolist()
+
+
+def course_in_arrays(model: Model, device: Device, trial: Trial, streams: Streams, dies: int = 1) -> Tensor:
+    """The states (samples, dies, trajectories, states) of the loop in fresh cells."""
+    loop = place(model, device, streams.child("arrays"), dies)
+    return run_loop(loop, trial.start, trial.signal, trial.task.step)
+
+
+def read_noise(context: Context[Any], model: Model, trial: Trial) -> None:
+    """Record the trial against white read noise of the last array, in cells without write noise."""
+    settings: TwinSettings = context.settings
     values = []
-    densities = context.settings.densities
-    for factor in context.progress.track(densities, "read noise", total=len(densities)):
-        values.append(context.findings.arm(f"read/{factor:g}", lambda f=factor: _noisy(model, test, context.seed, f)))
-    context.findings.plot("noise_curves", name="read-noise", noise=densities, axis="mean relative error, %",
-                          lines=[{"label": AWARE, "values": values}],
-                          noise_axis="density of the last array's read noise, times the preset's",
-                          caption="White noise at the integrator (Stratonovich), 64 levels without write noise; noise "
-                          "of the hidden layers needs their amplifiers' poles and is left out.")  # fmt: skip
+    for noise in context.progress.track(settings.read_noises, "read noise", total=len(settings.read_noises)):
+        value = context.findings.arm(f"read/{noise:g}", lambda n=noise: _with_reads(context.seed, model, trial, n))
+        context.findings.figure(
+            Figure.of(trial.named(AWARE, f"{100 * noise:g} % read noise in 1 µs"), value, trial.unit)
+        )
+        values.append(value)
+    context.findings.plot("noise_curves", name="read-noise", noise=[100 * n for n in settings.read_noises],
+                          lines=[{"label": AWARE, "values": values}], axis=trial.axis, references=trial.references,
+                          noise_axis="read noise σ of each cell of the last array in 1 µs, % of its conductance",
+                          caption="White noise of density 2 σ² · 1 µs at the integrator (Stratonovich), 64 levels "
+                          "without write noise; the preset assumes σ = 1 %. Noise of the hidden layers has the "
+                          "bandwidth of their amplifiers, ideal here, and is left out.")  # fmt: skip
 
 
-def _noisy(model: Model, test: Trial, seed: int, factor: float) -> float:
+def _with_reads(seed: int, model: Model, trial: Trial, noise: float) -> float:
     streams = Streams(seed).child("read noise")
-    loop = _loop(model, preset(0.0), streams, 1)
-    noise = LoopNoise(white=factor * loop.matrices[-1].noise_density(WHITE) / 2)  # two-sided
-    found = run_loop(loop, test.states[0], test.volts, STEP, noise=noise, generator=streams.generator("read"))
-    return float(relative_error(found, test.states.double()).mean())
+    device = preset(0.0).replace(read_noise=RelativeNoise(deviation=noise, read_time=READ_TIME))
+    loop = place(model, device, streams, 1)
+    white = LoopNoise(white=loop.matrices[-1].noise_density(WHITE) / 2)  # two-sided
+    generator = streams.generator("read")
+    found = run_loop(loop, trial.start, trial.signal, trial.task.step, noise=white, generator=generator)
+    return float(trial.judge(found)[0])
 
 
-def errors(model: Model, device: Device, test: Trial, seed: int, dies: int) -> list[float]:
-    """The mean error on the unseen wave forms of each die, per cent."""
-    loop = _loop(model, device, Streams(seed).child("arrays"), dies)
-    found = run_loop(loop, test.states[0], test.volts, STEP)  # (samples, dies, drives, 1)
-    return relative_error(found, test.states.double()).mean(-1).tolist()
-
-
-def course_in_arrays(model: Model, device: Device, test: Trial, streams: Streams) -> Tensor:
-    """The states on one die: (samples, drives, 1)."""
-    return run_loop(_loop(model, device, streams, 1), test.states[0], test.volts, STEP)[:, 0]
-
-
-def price(context: Context[TwinSettings], trained: dict[str, list[Model]]) -> None:
-    """Record what a run of the noise-aware twin costs, and the factors over the assumed basis."""
-    findings, test, model = context.findings, trial(), trained[AWARE][0]
-    assert isinstance(model, DrivenODE)
-    first = Trial(test.volts[:, :1], test.states[:, :1])
-    loop = _loop(model, preset(0.0), Streams(context.seed), 1)
-    spent = costs.spent(model, loop, first.volts, run_loop(loop, first.states[0], first.volts, STEP))
-    findings.cost(spent.cost())
-    findings.table("What the factors rest on", ("quantity", "value", "unit", "from"), spent.rows(),
-                   "The model of speed and energy: change one assumption and the factors follow.")  # fmt: skip
-    findings.figure(Figure.of(named.SPEED, spent.digital_seconds / spent.seconds, "x"))
-    findings.figure(Figure.of(named.ENERGY, spent.digital_joules / (spent.watts * spent.seconds), "x"))
-    for claim in named.CLAIMS:
-        findings.not_comparable(claim.name, named.BASIS)
-
-
-def _loop(model: Model, device: Device, streams: Streams, dies: int) -> Loop:
+def place(model: Model, device: Device, streams: Streams, dies: int) -> Loop:
+    """A twin in fresh cells of ``dies`` dies."""
     assert isinstance(model, DrivenODE)
     return place_loop(model, device, CIRCUIT, streams, dies=dies)
 
 
-def name_of(model: str) -> str:
-    """A model's name in names of files."""
-    return {TWIN: "plain", AWARE: "aware"}[model]
+def assumptions(findings: Findings) -> None:
+    """Record what both twins assume about their cells."""
+    findings.assumption("Networks have no biases: a constant of one drives one line of the first array, so that all "
+                        "that is learned is held in cells.", "assumed")  # fmt: skip
+    findings.assumption("Write noise of s %: each cell deviates by s % of its target, 64 levels, no stuck cells; the "
+                        "whole preset has stuck cells as well.", "taox-180nm, most numbers assumed")  # fmt: skip

@@ -45,3 +45,28 @@ def coverage(volts: Tensor, states: Tensor, seen_volts: Tensor, seen_states: Ten
 
     been = places(seen_volts.flatten(), seen_states.flatten()).unique()
     return 100 * float(torch.isin(places(volts.flatten(), states.flatten()), been).double().mean())
+
+
+def valid_samples(found: Tensor, wanted: Tensor, limit: float = 0.4) -> Tensor:
+    """Samples until the root mean square error over standardised states first exceeds ``limit``: (..., trajectories).
+
+    ``found`` (samples, ..., trajectories, states), ``wanted`` (samples, trajectories, states). One that never does
+    counts as all samples, and what is not finite as an error.
+    """
+    while wanted.dim() < found.dim():
+        wanted = wanted.unsqueeze(1)
+    beyond = ~((found - wanted).square().mean(-1).sqrt() <= limit)
+    return torch.where(beyond.any(0), beyond.int().argmax(0), len(found) - 1)
+
+
+def histogram(states: Tensor, low: float, high: float, bins: int = 50) -> Tensor:
+    """Shares of all finite and other numbers by ``bins`` equal parts of [low, high], and outside of it: (bins + 1)."""
+    flat = states.double().flatten()
+    inside = flat[(flat >= low) & (flat < high)]
+    counts = torch.histc(inside, bins, low, high)
+    return torch.cat([counts, counts.new_tensor([float(len(flat) - len(inside))])]) / len(flat)
+
+
+def total_variation(first: Tensor, second: Tensor) -> float:
+    """Half of the summed differences of two histograms' shares, per cent: how much would have to move."""
+    return 50 * float((first - second).abs().sum())

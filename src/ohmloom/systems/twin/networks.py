@@ -1,38 +1,74 @@
-"""The networks of a run: what each is, what it is trained on, and how its course is computed."""
+"""The networks of a run: what each is, how it is trained, and how its course is computed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ohmloom.codesign.neural_ode import DrivenODE, Records, fit, range_penalty, sampled, written
 from ohmloom.devices import Device, OpenLoop
+from ohmloom.experiments import Context, save_state, told, trainings
 from ohmloom.random import Streams
-from ohmloom.systems.twin import truth
-from ohmloom.systems.twin.baselines import Memoryless, Recurrent, ResidualNet
+from ohmloom.systems.twin.baselines import Cell, Memoryless, Recurrent, ResidualNet
 from ohmloom.systems.twin.settings import (
     AWARE,
-    HIDDEN,
+    FILES,
+    GRU,
     LIMIT,
+    LSTM,
     NO_STATE,
     ONE,
     RESIDUAL,
+    RNN,
     TWIN,
     WEIGHT,
     WRITE,
     TwinSettings,
 )
 
-STEP = truth.SPAN / truth.SAMPLES / truth.UNIT  # between samples, in the network's time
-FILES = {
-    TWIN: "twin", AWARE: "aware", ONE: "one-sine", RESIDUAL: "residual", "an RNN": "rnn", "a GRU": "gru",
-    "an LSTM": "lstm", NO_STATE: "no-state",
-}  # fmt: skip
 Model = DrivenODE | ResidualNet | Recurrent | Memoryless
+Networks = dict[str, list[Model]]  # by name, one for each training seed
+CELLS: dict[str, Cell] = {RNN: "rnn", GRU: "gru", LSTM: "lstm"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learned: ``states`` under ``inputs`` signals, seen every ``step`` of the network's time.
+
+    ``records(settings, seed, model)`` are what a network is trained on; a function of a module, so that processes of
+    their own find it.
+    """
+
+    states: int
+    inputs: int
+    hidden: tuple[int, ...]
+    step: float
+    records: Callable[[Any, int, str], Records]
+
+    @property
+    def weights(self) -> int:
+        """How many weights the twin has."""
+        widths = (self.states + self.inputs + 1, *self.hidden, self.states)
+        return sum(into * out for into, out in pairwise(widths))
+
+
+class Wanted(NamedTuple):
+    """One network of a run."""
+
+    seed: int
+    model: str
+
+    @property
+    def file(self) -> str:
+        """Its name in the run's folder."""
+        return f"seed-{self.seed}-{FILES[self.model]}.safetensors"
 
 
 def preset(write: float | None = None) -> Device:
@@ -45,58 +81,70 @@ def preset(write: float | None = None) -> Device:
     return device.replace(programming=programming, faults={"kind": "none"})
 
 
-def build(model: str, generator: torch.Generator) -> Model:
+def build(task: Task, model: str, generator: torch.Generator) -> Model:
     """A network with fresh weights."""
     if model in (TWIN, AWARE, ONE):
-        return DrivenODE(1, 1, HIDDEN, generator)
+        return DrivenODE(task.states, task.inputs, task.hidden, generator)
     if model == RESIDUAL:
-        return ResidualNet(HIDDEN, STEP, generator)
+        return ResidualNet(task.states, task.inputs, task.hidden, task.step, generator)
     torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))  # torch's own layers draw from the global one
     if model == NO_STATE:
-        return Memoryless(HIDDEN[0])
-    return Recurrent({"an RNN": "rnn", "a GRU": "gru", "an LSTM": "lstm"}[model])  # type: ignore[arg-type]
+        return Memoryless(task.states, task.inputs, task.hidden)
+    return Recurrent(CELLS[model], task.states, task.inputs, task.weights, task.step)
 
 
-def course(model: Model, start: Tensor, volts: Tensor, step: float = STEP) -> Tensor:
-    """The states (samples, trajectories, 1) under ``volts`` (samples, trajectories, 1)."""
+def course(model: Model, start: Tensor, signal: Tensor, step: float) -> Tensor:
+    """The states (samples, trajectories, states) under ``signal`` (samples, trajectories, inputs)."""
     with torch.no_grad():
         if isinstance(model, DrivenODE):
-            return model.solve(start, sampled(volts), step)
-        return model.predict(start, sampled(volts))
+            return model.solve(start, sampled(signal), step)
+        return model.predict(start, sampled(signal))
 
 
-def records(model: str) -> Records:
-    """What a network is trained on: several sines, or the published one."""
-    drives = (truth.PUBLISHED,) if model == ONE else truth.several()
-    return Records(truth.states(drives).float(), sampled(truth.waves(drives).float()))
+def trained(context: Context[Any], task: Task, models: Sequence[str]) -> Networks:
+    """Every network of every training seed, trained two at a time, from the run's folder if it is there."""
+    wanted = [Wanted(seed, model) for seed in context.seeds for model in models]
+    folder = context.findings.folder / "networks"
+    jobs = {one: (_train_to, (one, task, context.settings)) for one in wanted}
+    with trainings(folder, jobs, context.progress) as under_way:
+        under_way.wait()
+    return {model: [_restored(Wanted(seed, model), task, folder) for seed in context.seeds] for model in models}
 
 
-def train(model: str, settings: TwinSettings, seed: int, path: Path, tell: Callable[[float], None]) -> None:
-    """Train a network and write its weights to ``path``: the same plan and the same windows for all."""
+def _train_to(path: str, one: Wanted, task: Task, settings: TwinSettings) -> None:
+    """Train one network and write its state to ``path``."""
+    with told(path) as tell:
+        save_state(path, train(task, one.model, settings, one.seed, tell).state_dict())
+
+
+def train(
+    task: Task, model: str, settings: TwinSettings, seed: int, tell: Callable[[float], None] = lambda share: None
+) -> Model:
+    """A trained network: the same windows for all, and fresh write noise for the noise-aware one."""
     streams = Streams(seed).child("twin")
-    network = build(model, streams.generator("weights"))
+    network = build(task, model, streams.generator("weights"))
     noise, device = streams.generator("write noise"), preset(WRITE)
 
     def predict(start: Tensor, stages: Tensor) -> Tensor:
         if not isinstance(network, DrivenODE):
             return network.predict(start, stages)
         weights = written(network.weights, device, settings.draws, noise) if model == AWARE else None
-        return network.solve(start, stages, STEP, weights=weights)
+        return network.solve(start, stages, task.step, weights=weights)
 
     def penalty() -> Tensor:
         assert isinstance(network, DrivenODE)
         return WEIGHT * range_penalty(network.weights, LIMIT)
 
-    fit(network.parameters(), predict, records(model), settings.plan, streams.generator("windows"),
-        penalty=penalty if model == AWARE else None, tell=tell)  # fmt: skip
-    save_file({name: value.detach().contiguous() for name, value in network.state_dict().items()}, str(path))
+    aware = model == AWARE
+    fit(network.parameters(), predict, task.records(settings, seed, model), settings.aware if aware else settings.plan,
+        streams.generator("windows"), penalty=penalty if aware else None, tell=tell)  # fmt: skip
+    return network
 
 
-def read(model: str, path: Path) -> Model:
-    """A trained network."""
-    network = build(model, torch.Generator())
-    network.load_state_dict(load_file(path))
-    return network.eval()
+def _restored(one: Wanted, task: Task, folder: Path) -> Model:
+    network = build(task, one.model, torch.Generator())
+    network.load_state_dict(load_file(folder / one.file))
+    return network.requires_grad_(False).eval()
 
 
 def weights_of(network: nn.Module) -> int:

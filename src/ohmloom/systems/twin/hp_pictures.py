@@ -9,9 +9,10 @@ from torch import Tensor
 
 from ohmloom.experiments import Findings
 from ohmloom.random import Streams
-from ohmloom.systems.twin import truth
+from ohmloom.systems.twin import hp_truth as truth
 from ohmloom.systems.twin.arrays import course_in_arrays
-from ohmloom.systems.twin.comparison import trial
+from ohmloom.systems.twin.hp_comparison import answers, trial
+from ohmloom.systems.twin.hp_networks import TASK
 from ohmloom.systems.twin.networks import Model, course, preset
 from ohmloom.systems.twin.settings import AWARE, RESIDUAL, TWIN, WRITE
 
@@ -20,12 +21,13 @@ EVERY = 4  # samples between points
 
 def draw(findings: Findings, models: dict[str, Model], streams: Streams) -> None:
     """Record the pictures of the first training seed."""
-    test = trial()
+    test = answers()
+    in_arrays = course_in_arrays(models[AWARE], preset(WRITE), trial(), streams.child("picture"))[:, 0]
     found = {
         "truth": test.states,
-        TWIN: course(models[TWIN], test.states[0], test.volts),
-        f"{AWARE}, in arrays": course_in_arrays(models[AWARE], preset(WRITE), test, streams.child("picture")),
-        RESIDUAL: course(models[RESIDUAL], test.states[0], test.volts),
+        TWIN: course(models[TWIN], test.start, test.volts, TASK.step),
+        f"{AWARE}, in arrays": in_arrays,
+        RESIDUAL: course(models[RESIDUAL], test.start, test.volts, TASK.step),
     }
     times = torch.linspace(0, 1e3 * truth.SPAN, truth.SAMPLES + 1)
     findings.plot("courses", name="trajectories", panels=[
