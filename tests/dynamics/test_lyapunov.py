@@ -16,7 +16,7 @@ def generator() -> torch.Generator:
 def test_a_linear_system_has_its_largest_eigenvalue():
     growth = torch.tensor([math.exp(-0.1), math.exp(0.03), math.exp(0.01)]).double()
     found = largest_exponent(lambda state: state * growth, torch.zeros(4, 3).double(), 0.1, 50, generator(),
-                             discarded=100)  # fmt: skip
+                             discarded=600)  # fmt: skip
     torch.testing.assert_close(found, torch.full((4,), 0.3).double(), rtol=1e-3, atol=0)
 
 

@@ -33,7 +33,7 @@ class Recurrent(nn.Module):
         hidden = self.begin(start)
         memory, state, states = torch.zeros_like(hidden), start, [start]
         for seen in stages[:, 0]:
-            inputs = torch.cat([state, seen], -1)
+            inputs = torch.cat([state, seen.expand(len(state), -1)], -1)
             if isinstance(self.cell, nn.LSTMCell):
                 hidden, memory = self.cell(inputs, (hidden, memory))
             else:

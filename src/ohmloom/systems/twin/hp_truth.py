@@ -19,7 +19,7 @@ SPAN = 0.5  # s of a record: two periods of 4 Hz
 SAMPLES = 500  # of a record, the published (recalled) number
 UNIT = 0.1  # s of the network's time: the device's own rate is some 10 per second
 START = 0.1  # state at the start of every test
-REFINED = 4  # steps of the truth for each sample
+REFINED = 2  # steps of the truth for each sample
 
 
 class Drive(NamedTuple):

@@ -59,12 +59,15 @@ class TwinLorenz96(System[LorenzSettings]):
 
 def _statements(context: Context[LorenzSettings]) -> None:
     findings, settings = context.findings, context.settings
-    findings.assumption("The equation: n = 6, F = 8, a sample every 0.05 units of its time; states standardised by "
-                        "mean and deviation of the training.", "the publication's F and step are not known here")  # fmt: skip
-    findings.assumption(f"Training on {settings.records} records of {settings.length} samples, each from a start of "
-                        "its own; one of 1,800 samples is recalled of the publication, which over-fits.", "ours")  # fmt: skip
-    findings.assumption("Mean errors over chaotic courses (L1) mix all models with climatology: they are reported and "
-                        "nothing rests on them. Sizes and trainings were chosen on validation starts.", "ours")  # fmt: skip
+    for text, source in (
+        ("The equation: n = 6, F = 8, a sample every 0.05 units of its time; states standardised by mean and deviation "
+         "of the training.", "the publication's F and step are not known here"),
+        (f"Training on {settings.records} records of {settings.length} samples, each from a start of its own; one of "
+         "1,800 samples is recalled of the publication, which over-fits.", "ours"),
+        ("Mean errors over chaotic courses (L1) mix all models with climatology: they are reported and nothing rests "
+         "on them. Sizes and trainings were chosen on validation starts.", "ours"),
+    ):  # fmt: skip
+        findings.assumption(text, source)
     arrays.assumptions(findings)
     findings.reference("Lorenz96", "E. N. Lorenz, “Predictability: a problem partly solved”, ECMWF seminar (1996)")
     findings.reference("Largest Lyapunov exponents", "doi:10.1007/BF02128236")

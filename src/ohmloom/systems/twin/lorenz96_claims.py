@@ -65,7 +65,7 @@ CONTROLS = (
     Control(name="the twin at half the solver's step", expectation="The same weights and half the step: a valid time "
             "within a quarter of a Lyapunov time or longer.", figure=valid(TWIN, HALVED), against=valid(TWIN),
             rule="at_least", bound=-0.25, unit=UNIT),
-    *(Control(name=f"errors of {100 * noise:g} % bound the valid time", expectation="Not longer than ln(1 / ε) Lyapunov "
-              "times.", figure=valid(AWARE, at_noise(noise)), rule="at_most", bound=longest(noise), unit=UNIT)
+    *(Control(name=f"errors of {100 * noise:g} % bound the valid time", expectation="Not longer than ln(1 / ε) "
+              "Lyapunov times.", figure=valid(AWARE, at_noise(noise)), rule="at_most", bound=longest(noise), unit=UNIT)
       for noise in TESTED),
 )  # fmt: skip

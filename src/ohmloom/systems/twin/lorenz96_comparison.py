@@ -93,8 +93,9 @@ class Study:
         def judge(found: Tensor) -> Tensor:
             return tests.lyapunov_times(valid_samples(found, tests.states)).mean(-1)
 
+        bounds = {"ln(1 / ε) / λ": lambda noise: longest(noise) if noise else None}
         return Trial(TASK, tests.start.float(), self.signal(self.settings.horizon), judge, valid, UNIT,
-                     f"valid time, {UNIT}", bounds={"ln(1 / ε) / λ": lambda noise: longest(noise) if noise else None})  # fmt: skip
+                     f"valid time, {UNIT}", bounds=bounds)  # fmt: skip
 
     def signal(self, samples: int) -> Tensor:
         """No signal at all, for so many samples: (samples + 1, 1, 0)."""
@@ -110,19 +111,20 @@ def compare(study: Study, networks: Networks) -> None:
     rows = []
     horizon = study.settings.horizon
     for model, made in networks.items():
-        figures = [
-            _recorded(study, name, [course(one, answers.start.float(), study.signal(horizon), TASK.step) for one in made],
-                      answers)
-            for name, answers in ((valid(model, "validation"), study.validation), (valid(model), study.tests))
-        ]  # fmt: skip
+        figures = []
+        for name, answers in ((valid(model, "validation"), study.validation), (valid(model), study.tests)):
+            found = [course(one, answers.start.float(), study.signal(horizon), TASK.step) for one in made]
+            figures.append(_recorded(study, name, found, answers))
         rows.append((model, weights_of(made[0]), *(round(value, 3) for value in figures)))
     tests = study.tests
     for name, guess in ((PERSISTENCE, tests.start), (CLIMATOLOGY, torch.zeros(TASK.states))):
         rows.append((name, 0, None, round(_recorded(study, valid(name), [guess.expand_as(tests.states)], tests), 3)))
     _halved(study, networks[TWIN])
-    study.findings.table("Networks from unseen starts", ("forecast", "weights", f"validation, {UNIT}", f"unseen, {UNIT}"),
-                         rows, f"Time until the error exceeds 0.4 deviations, mean of {study.settings.starts} starts; "
-                         "the twin in floating point is the digital neural differential equation.")  # fmt: skip
+    columns = ("forecast", "weights", f"validation, {UNIT}", f"unseen, {UNIT}")
+    study.findings.table("Networks from unseen starts", columns, rows,
+                         "Time until the error exceeds 0.4 deviations, mean of "
+                         f"{study.settings.starts} starts; the twin in floating point is the digital neural "
+                         "differential equation.")  # fmt: skip
 
 
 def _recorded(study: Study, name: str, found: list[Tensor], answers: Answers) -> float:

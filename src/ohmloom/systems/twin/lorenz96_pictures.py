@@ -34,7 +34,7 @@ def draw(study: Study, networks: Networks, runs: dict[str, Tensor]) -> None:
     study.findings.plot("courses", name="histogram", panels=[
         _panel("all states of long runs", "state, deviations", "density", {
             name: (places, histogram(run[SETTLED:], *SPAN)[:-1] / width) for name, run in runs.items()})],
-        caption="Marginal densities: a twin that is wrong about the weather may be right about the climate.")  # fmt: skip
+        caption="Marginal densities: a twin that is wrong about weather may be right about climate.")  # fmt: skip
 
 
 def _trajectories(study: Study, networks: Networks) -> None:
@@ -49,7 +49,7 @@ def _trajectories(study: Study, networks: Networks) -> None:
     shown = min(round(SHOWN / study.exponent / truth.INTERVAL), study.settings.horizon) + 1
     times = tests.lyapunov_times(torch.arange(shown))
     study.findings.plot("courses", name="trajectories", panels=[
-        _panel(f"unseen start {n + 1}", UNIT, "state 1", {name: (times, one[:shown, n, 0]) for name, one in found.items()})
+        _panel(f"start {n + 1}", UNIT, "state 1", {name: (times, one[:shown, n, 0]) for name, one in found.items()})
         for n in range(STARTS)],
         caption=f"Unseen starts: the equation, the twin in floating point, the loop of one die with {100 * WRITE:g} % "
         "write noise, and the LSTM of equal weights; states in deviations.")  # fmt: skip

@@ -8,7 +8,7 @@ from torch import Tensor
 from ohmloom.codesign.neural_ode import Records, sampled
 from ohmloom.random import Streams
 from ohmloom.systems.twin import lorenz96_truth as truth
-from ohmloom.systems.twin.networks import Task
+from ohmloom.systems.twin.networks import Lesson, Task
 from ohmloom.systems.twin.settings import TwinSettings
 
 UNIT = 0.25  # of the equation's time in one of the network's: standardised states move by some 4 per unit of the former
@@ -34,11 +34,11 @@ def training(settings: LorenzSettings, seed: int, samples: int | None = None) ->
     return truth.courses(settings.records, samples or settings.length, Streams(seed).child("lorenz96", "training"))
 
 
-def records(settings: LorenzSettings, seed: int, model: str) -> Records:
+def lesson(settings: LorenzSettings, seed: int, model: str) -> Lesson:
     """Records from many starts, standardised; the same for every model."""
     states = training(settings, seed)
     standard = truth.Scale.of(states).standard(states).float()
-    return Records(standard, sampled(standard[..., :0]))
+    return Lesson(Records(standard, sampled(standard[..., :0])), TASK.step)
 
 
-TASK = Task(states=truth.STATES, inputs=0, hidden=(64, 64), step=truth.INTERVAL / UNIT, records=records)
+TASK = Task(states=truth.STATES, inputs=0, hidden=(64, 64), step=truth.INTERVAL / UNIT, lesson=lesson)

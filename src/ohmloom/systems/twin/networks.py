@@ -38,19 +38,25 @@ Networks = dict[str, list[Model]]  # by name, one for each training seed
 CELLS: dict[str, Cell] = {RNN: "rnn", GRU: "gru", LSTM: "lstm"}
 
 
+class Lesson(NamedTuple):
+    """What a network is trained on: records, and the time between their samples in the network's units."""
+
+    records: Records
+    step: float
+
+
 @dataclass(frozen=True)
 class Task:
     """What is to be learned: ``states`` under ``inputs`` signals, seen every ``step`` of the network's time.
 
-    ``records(settings, seed, model)`` are what a network is trained on; a function of a module, so that processes of
-    their own find it.
+    ``lesson(settings, seed, model)`` is a function of a module, so that processes of their own find it.
     """
 
     states: int
     inputs: int
     hidden: tuple[int, ...]
     step: float
-    records: Callable[[Any, int, str], Records]
+    lesson: Callable[[Any, int, str], Lesson]
 
     @property
     def weights(self) -> int:
@@ -123,20 +129,21 @@ def train(
     """A trained network: the same windows for all, and fresh write noise for the noise-aware one."""
     streams = Streams(seed).child("twin")
     network = build(task, model, streams.generator("weights"))
+    records, step = task.lesson(settings, seed, model)
     noise, device = streams.generator("write noise"), preset(WRITE)
 
     def predict(start: Tensor, stages: Tensor) -> Tensor:
         if not isinstance(network, DrivenODE):
             return network.predict(start, stages)
         weights = written(network.weights, device, settings.draws, noise) if model == AWARE else None
-        return network.solve(start, stages, task.step, weights=weights)
+        return network.solve(start, stages, step, weights=weights)
 
     def penalty() -> Tensor:
         assert isinstance(network, DrivenODE)
         return WEIGHT * range_penalty(network.weights, LIMIT)
 
     aware = model == AWARE
-    fit(network.parameters(), predict, task.records(settings, seed, model), settings.aware if aware else settings.plan,
+    fit(network.parameters(), predict, records, settings.aware if aware else settings.plan,
         streams.generator("windows"), penalty=penalty if aware else None, tell=tell)  # fmt: skip
     return network
 
