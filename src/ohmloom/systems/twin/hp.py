@@ -14,7 +14,7 @@ from ohmloom.systems.twin.publication import PAPER
 from ohmloom.systems.twin.settings import AWARE, GRU, LSTM, NO_STATE, ONE, RESIDUAL, RNN, TWIN, TwinSettings
 
 MODELS = (AWARE, TWIN, ONE, RESIDUAL, RNN, GRU, LSTM, NO_STATE)
-BRIEF = Shooting(steps=150, whole=5)
+BRIEF = Shooting(windows=32, steps=60, whole=2)
 SETTINGS = TwinSettings(plan=Shooting(steps=1500, whole=100), aware=Shooting(steps=1500, whole=100))
 
 

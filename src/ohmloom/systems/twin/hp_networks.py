@@ -7,7 +7,6 @@ from ohmloom.systems.twin import hp_truth as truth
 from ohmloom.systems.twin.networks import Lesson, Task
 from ohmloom.systems.twin.settings import AWARE, ONE, TwinSettings
 
-
 COARSE = 4  # samples of the others in one of the noise-aware training: the equation is one of continuous time
 
 

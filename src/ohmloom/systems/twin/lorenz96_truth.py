@@ -15,7 +15,7 @@ from ohmloom.random import Streams
 STATES, FORCE = 6, 8.0
 INTERVAL = 0.05  # of the equation's time, between samples
 REFINED = 10  # steps of the truth for each sample
-SETTLING = 400  # samples from a random start until a course counts as on the attractor
+SETTLING = 200  # samples from a random start until a course counts as on the attractor
 
 
 def rate(state: Tensor) -> Tensor:
