@@ -5,6 +5,7 @@ import torch
 
 from ohmloom.codesign.neural_ode import (
     DrivenODE,
+    Measured,
     Records,
     Shooting,
     fit,
@@ -12,6 +13,7 @@ from ohmloom.codesign.neural_ode import (
     range_penalty,
     run_loop,
     sampled,
+    trim,
     write_deviation,
     written,
 )
@@ -108,6 +110,20 @@ def test_shooting_recovers_a_known_equation():
         plan, torch.Generator().manual_seed(0), tell=told.append)  # fmt: skip
     assert error() < before / 5
     assert told[-1] == 1.0
+
+
+def test_trimming_finds_what_a_die_does_to_its_drive():
+    """A die whose first array is 1.2 times too weak for its signal, and shifted by 0.05, wants the inverse of both."""
+    net, volts = network(3), signal()[:, :1]
+    exact = [weight.detach() for weight in net.weights]
+    weak = exact[0].clone()
+    weak[:, 2] += 0.05 * exact[0][:, 1]
+    weak[:, 1] /= 1.2
+    held = [torch.stack([exact[0], weak]), exact[1].expand(2, -1, -1)]
+    states = net.solve(START[:1], sampled(volts), 0.05).detach()
+    found = trim(net, held, Measured(volts, states, 0.05))
+    torch.testing.assert_close(found.gain, torch.tensor([1.0, 1.2]).double(), rtol=0, atol=0.01)
+    torch.testing.assert_close(found.offset, torch.tensor([0.0, -0.06]).double(), rtol=0, atol=0.01)
 
 
 def test_bad_records_are_refused():

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 
+from ohmloom.codesign.neural_ode import Shooting
 from ohmloom.random import Streams
 from ohmloom.systems.twin import hp_truth as truth
 from ohmloom.systems.twin import lorenz96_truth as lorenz96
@@ -115,7 +116,7 @@ def test_lorenz96_is_the_equation_of_its_docstring():
 
 
 def test_records_are_standardised_and_go_on_as_they_began():
-    settings = LorenzSettings(plan={}, aware={}, records=30, length=20)
+    settings = LorenzSettings(plan=Shooting(), aware=Shooting(), records=30, length=20)
     states = lesson(settings, 0, TWIN).records.states
     assert states.shape == (21, 30, 6)
     assert float(states.mean()) == pytest.approx(0, abs=1e-5)

@@ -7,12 +7,12 @@ from torch import Tensor
 
 from ohmloom.chips import Mapping, store
 from ohmloom.codesign.neural_ode.network import DrivenODE, with_constant
-from ohmloom.crossbars import Amplitude, Analogue, AnalogueReadout
+from ohmloom.crossbars import Amplitude, Analogue, AnalogueReadout, Layout
 from ohmloom.devices import Device
 from ohmloom.dynamics import Circuit, Loop, LoopNoise, Samples
 from ohmloom.random import Streams
 
-MAPPING = Mapping(drive=Amplitude(), encoding=Analogue(layout="pair-rows"), readout=AnalogueReadout())
+MAPPING = Mapping(drive=Amplitude(), encoding=Analogue(layout=Layout.PAIR_ROWS), readout=AnalogueReadout())
 
 
 def place_loop(network: DrivenODE, device: Device, circuit: Circuit, streams: Streams, *, dies: int = 1) -> Loop:

@@ -43,7 +43,8 @@ class DrivenODE(nn.Module):
         """The states after each of equal steps: (steps + 1, [draws,] trajectories, states), by the fused path.
 
         ``start`` (trajectories, states); ``stages``: the signals as `sampled` gives them for the same method;
-        ``weights``: others than the learned ones, such as draws of what cells hold of them.
+        ``weights``: others than the learned ones, such as draws of what cells hold of them; each draw may see
+        signals of its own, (steps, stages, draws, trajectories, channels).
         """
         weights = list(self.weights) if weights is None else weights
         times = step * torch.arange(len(stages) + 1, dtype=start.dtype)
@@ -65,7 +66,8 @@ class DrivenODE(nn.Module):
             rule = f"must have {first.shape[-1] - 1} channels"
             raise ShapeError(message("stages", rule, stages.shape[-1], "Give the signals, without the constant."))
         seen = with_constant(stages)  # (steps, stages, trajectories, inputs + 1)
-        seen = seen.unsqueeze(2) if first.dim() == 3 else seen
+        if first.dim() == 3 and seen.dim() == 4:  # signals are those of all draws
+            seen = seen.unsqueeze(2)
         return Drives((seen @ first.transpose(-1, -2), *([None] * (len(weights) - 1))))
 
 

@@ -22,7 +22,7 @@ def write_deviation(weight: Tensor, device: Device) -> Tensor:
     if not isinstance(device.programming, OpenLoop):
         rule = "must be open-loop"
         remedy = "Choose a device with open-loop programming, or train with another noise."
-        raise ConfigurationError(message("device.programming", rule, device.programming.kind, remedy))
+        raise ConfigurationError(message("device.programming", rule, type(device.programming).__name__, remedy))
     scale, span = weight.abs().amax((-1, -2), keepdim=True), device.g_max - device.g_min
     active = device.g_min + weight.abs() / scale * span
     rest = torch.full_like(weight, device.g_min)

@@ -13,6 +13,11 @@ COVERED, COVERED_ONE = "plane covered by several sines", "plane covered by the p
 UNSEEN, VALIDATION = "unseen wave forms", "validation wave forms"
 
 
+def trimmed(noise: float) -> str:
+    """How figures call a write noise whose dies were trimmed."""
+    return f"{at_noise(noise)}, trimmed"
+
+
 def on(model: str, what: str = "", form: str = UNSEEN) -> str:
     """The name of the error of a model on a wave form."""
     return f"mean relative error of {model} on {form}{what and f', {what}'}"
@@ -32,6 +37,9 @@ CONTROLS = (
     *(Control(name=f"noise-aware training pays at {100 * noise:g} %", expectation="A smaller error than plain "
               "training's in arrays of that write noise.", figure=on(AWARE, at_noise(noise)),
               against=on(TWIN, at_noise(noise)), rule="at_most", bound=0, unit="points") for noise in TESTED),
+    *(Control(name=f"trimming pays at {100 * noise:g} %", expectation="Gain and offset of each die's converter, found "
+              "on sines of the training, make its error smaller.", figure=on(AWARE, trimmed(noise)),
+              against=on(AWARE, at_noise(noise)), rule="at_most", bound=0, unit="points") for noise in TESTED),
     Control(name="the twin at half the sampling step", expectation="The same weights at a new step: no worse than half "
             "a point.", figure=on(TWIN, HALVED), against=on(TWIN), rule="at_most", bound=0.5, unit="points"),
     _worse("the residual net at half the sampling step", "It knows no time: it must get worse by 5 points or more.",

@@ -54,7 +54,7 @@ def trial() -> Trial:
 def compare(findings: Findings, trained: Networks) -> None:
     """Record the errors of all networks and the controls in floating point."""
     whole, half, validation = answers(), answers(samples=2 * truth.SAMPLES), answers(truth.VALIDATION)
-    rows: list[tuple[str, float | int, ...]] = []
+    rows = []
     for model, made in trained.items():
         found = _courses(made, whole)
         errors = [relative_error(one, whole.states).tolist() for one in found]
