@@ -16,7 +16,7 @@ from ohmloom.systems.twin.settings import AWARE, GRU, LSTM, NO_STATE, ONE, RESID
 
 MODELS = (AWARE, TWIN, ONE, RESIDUAL, RNN, GRU, LSTM, NO_STATE)
 BRIEF = Shooting(windows=32, steps=60, whole=2)
-SETTINGS = TwinSettings(plan=Shooting(steps=1500, whole=100), aware=Shooting(steps=1500, whole=100))
+SETTINGS = TwinSettings(plan=Shooting(steps=1500, whole=50), aware=Shooting(steps=1000, whole=1500))
 
 
 class TwinHP(System[TwinSettings]):
