@@ -66,15 +66,23 @@ def compare(findings: Findings, trained: Networks) -> None:
         warped = [warped_distance(found[0][:, n, 0].numpy(), whole.states[:, n, 0].numpy())
                   for n in range(len(truth.TESTS))]  # fmt: skip
         absolute = float((found[0] - whole.states).abs().mean())
-        numbers = (chosen, mean, *errors[0], finer, absolute, sum(warped) / len(warped))
-        rows.append((model, weights_of(made[0]), *(round(number, 4) for number in numbers)))
+        shares = (chosen, mean, *errors[0], finer, _of_current(found[0], whole))
+        rows.append((model, weights_of(made[0]), *(round(share, 2) for share in shares), round(absolute, 4),
+                     round(sum(warped) / len(warped), 4)))  # fmt: skip
     columns = ("network", "weights", f"{VALIDATION}, %", "unseen, %", *(f"{form}, %" for form in truth.UNSEEN),
-               f"unseen, {HALVED}, %", "mean |error|", "warped distance")  # fmt: skip
+               f"unseen, {HALVED}, %", "current, %", "mean |error|", "warped distance")  # fmt: skip
     findings.table("Networks on unseen wave forms", columns, rows,
-                   "Mean relative errors of x, all trained on the same sines. The first, second and last columns of "
-                   "errors are means over training seeds, the others are of the first. A sine of unseen amplitude "
-                   "and frequency counts as unseen; dynamic time warping is per sample.")  # fmt: skip
+                   "Mean relative errors of x, all trained on the same sines; single wave forms and what stands right "
+                   "of half the step are of the first training seed. A sine of unseen amplitude "
+                   "and frequency counts as unseen. Current: the summed error over the summed current, both without "
+                   "sign; dynamic time warping is per sample.")  # fmt: skip
     _controls(findings, trained, whole, half)
+
+
+def _of_current(found: Tensor, test: Answers) -> float:
+    """Σ |i - i_true| / Σ |i_true| over samples and wave forms, per cent, with the current that each state lets flow."""
+    wanted = truth.DEVICE.current(test.states, test.volts)
+    return 100 * float((truth.DEVICE.current(found, test.volts) - wanted).abs().sum() / wanted.abs().sum())
 
 
 def _courses(made: list[Model], test: Answers, step: float = TASK.step) -> list[Tensor]:
