@@ -103,7 +103,7 @@ def read_noise(context: Context[Any], model: Model, trial: Trial) -> None:
         )
         values.append(value)
     context.findings.plot("noise_curves", name="read-noise", noise=[100 * n for n in settings.read_noises],
-                          lines=[{"label": AWARE, "values": values}], axis=trial.axis, references=trial.references,
+                          lines=[{"label": AWARE, "values": values}], axis=trial.axis,
                           noise_axis="read noise σ of each cell of the last array in 1 µs, % of its conductance",
                           caption="White noise of density 2 σ² · 1 µs at the integrator (Stratonovich), 64 levels "
                           "without write noise; the preset assumes σ = 1 %. Noise of the hidden layers has the "

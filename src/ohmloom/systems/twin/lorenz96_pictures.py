@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import torch
@@ -16,9 +17,10 @@ from ohmloom.systems.twin.measures import histogram
 from ohmloom.systems.twin.networks import Networks, course, preset
 from ohmloom.systems.twin.settings import AWARE, LSTM, TWIN, WRITE
 
-STARTS = 4  # whose trajectories are shown
-SHOWN = 8.0  # Lyapunov times of each
+STARTS = 2  # whose trajectories are shown
+SHOWN = 6.0  # Lyapunov times of each
 DRAWN = 400  # samples of a phase portrait
+PORTRAITS = 4  # runs, the truth among them
 
 
 def draw(study: Study, networks: Networks, runs: dict[str, Tensor]) -> None:
@@ -27,7 +29,7 @@ def draw(study: Study, networks: Networks, runs: dict[str, Tensor]) -> None:
     study.findings.plot("courses", name="phase-portrait", panels=[
         _panel(name, "state 1", "state 2", {name: (run[SETTLED : SETTLED + DRAWN, 0, 0],
                                                    run[SETTLED : SETTLED + DRAWN, 0, 1])})
-        for name, run in runs.items()],
+        for name, run in islice(runs.items(), PORTRAITS)],
         caption=f"Two neighbouring states of one long run each, {DRAWN} samples, in deviations.")  # fmt: skip
     width = (SPAN[1] - SPAN[0]) / 50
     places = torch.arange(SPAN[0] + width / 2, SPAN[1], width)
