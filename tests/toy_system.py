@@ -148,6 +148,12 @@ PLOTS: list[dict[str, Any]] = [
     },
     {"kind": "cost_bars", "labels": ["a"], "values": [1e-12]},
     {"kind": "segmentations", "panels": [{"title": "a", "file": "arms/a.npz"}], "marks": ["found", "missed"]},
+    {
+        "kind": "courses",
+        "panels": [
+            {"title": "a loop", "x_axis": "v", "y_axis": "i", "lines": [{"label": "a", "x": [0, 1, 0], "y": [0, 1, 2]}]}
+        ],
+    },
     {"kind": "point_clouds", "span": 1, "clouds": [{"title": "a", "x": [0.0, 2.0], "y": [0.5, 0.0]}] * 2},
     {"kind": "vector_fields", "span": 1, "clouds": [{"title": "a", "x": [0], "y": [0], "u": [1], "v": [0]}]},
     {"kind": "array_maps", "panels": [{"title": "a", "values": np.array([[1.0, 2.0], [3.0, np.nan]])}]},

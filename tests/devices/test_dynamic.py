@@ -68,6 +68,24 @@ def test_it_is_passive_and_its_window_holds_it(state, voltage):
         assert float(device.rate(torch.tensor(end), v)) == 0
 
 
+@given(beyond=st.floats(0, 1), voltage=st.floats(-3, 3))
+def test_a_step_past_an_end_is_held_there(beyond, voltage):
+    """A window taken literally changes its sign beyond the ends and pushes x on, and R vanishes at x = 1.006."""
+    device, v = HPMemristor(), torch.tensor(voltage).double()
+    for end, state in ((0.0, -beyond), (1.0, 1 + beyond)):
+        held, past = torch.tensor(end).double(), torch.tensor(state).double()
+        assert float(device.rate(past, v)) == 0
+        assert float(device.current(past, v)) == float(device.current(held, v))
+
+
+def test_coarse_steps_do_not_run_away():
+    device, state = HPMemristor(), torch.tensor([0.1, 0.5, 0.9]).double()
+    for number in range(200):
+        state = state + 0.05 * device.rate(state, torch.tensor(2.0 if number % 40 < 20 else -2.0).double())
+    assert bool(torch.isfinite(device.current(state, torch.tensor(1.0))).all())
+    assert float(state.abs().max()) < 10
+
+
 def test_resistances_in_the_wrong_order_are_refused():
     with pytest.raises(ConfigurationError, match="off: must exceed on"):
         HPMemristor(on="1 kohm", off="100 ohm")

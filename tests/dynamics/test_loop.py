@@ -1,6 +1,7 @@
 """Loops: one map of units, fidelity by composition, ngspice, and bad input."""
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -206,6 +207,10 @@ def test_an_unstable_loop_is_warned_of_with_its_eigenvalue(stored):
         course = growing.run(torch.full((1, 1), 0.1).double(), times)
     assert float(course.volts.max()) == 1.0
     assert course.at_rail > 0.3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        accepted = growing.run(torch.full((1, 1), 0.1).double(), times, growth="accept")
+    torch.testing.assert_close(accepted.volts, course.volts, rtol=0, atol=0)
 
 
 def test_bad_loops_and_signals_are_refused(loop, stored):

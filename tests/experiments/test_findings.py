@@ -78,6 +78,12 @@ def test_a_refused_entry_does_not_spoil_the_rest(findings: Findings) -> None:
     assert findings.close().status == "complete"
 
 
+def test_names_like_a_missing_figure_are_guessed_once_the_run_has_ended(findings: Findings) -> None:
+    findings.figure(Figure.of("accurracy", 91.0, "%"))
+    assert "Did you mean" not in findings.result.claims[0].reason
+    assert "Did you mean 'accurracy'?" in findings.close().claims[0].reason
+
+
 def test_objections_name_a_claim(findings: Findings) -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'holds'"):
         findings.not_comparable("hold", "reason")

@@ -37,6 +37,9 @@ class HPMemristor(DynamicDevice):
     Strukov et al., Nature 453, 80 (2008), doi:10.1038/nature06932; the window is Joglekar's, Eur. J. Phys. 30, 661
     (2009). ``mobility_factor`` k = μ R_on / D², 1/(A s): μ 1e-14 m²/(V s), R_on 100 ohm, D 10 nm give 1e4, with which
     1 V at 4 Hz hardly moves x; 9e4 lets it cover most of [0, 1].
+
+    Both laws see x held in [0, 1]: where a coarse step carries it past an end, it is at that end, whose window is
+    zero, and stays there, as the equation's own x does. (Beyond the ends the window's sign would push it on.)
     """
 
     kind: Literal["hp"] = "hp"
@@ -52,8 +55,8 @@ class HPMemristor(DynamicDevice):
         return self
 
     def conductance(self, state: Tensor) -> Tensor:
-        return 1 / (self.off + (self.on - self.off) * state)
+        return 1 / (self.off + (self.on - self.off) * state.clamp(0, 1))
 
     def rate(self, state: Tensor, voltage: Tensor) -> Tensor:
-        window = 1 - (2 * state - 1) ** (2 * self.window)
+        window = 1 - (2 * state.clamp(0, 1) - 1) ** (2 * self.window)
         return self.mobility_factor * self.current(state, voltage) * window

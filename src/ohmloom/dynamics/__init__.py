@@ -5,6 +5,7 @@ from ohmloom.dynamics.circuit import Circuit, Units
 from ohmloom.dynamics.grids import refine, stage_times
 from ohmloom.dynamics.linearisation import eigenvalues
 from ohmloom.dynamics.loop import Course, Loop, line_conductance, weight_conductance
+from ohmloom.dynamics.lyapunov import largest_exponent
 from ohmloom.dynamics.methods import Euler, Heun, Method, RungeKutta4
 from ohmloom.dynamics.netlist import loop_netlist, solve_in_ngspice
 from ohmloom.dynamics.noise import LoopNoise, SlowProcess, slow_processes
@@ -36,6 +37,7 @@ __all__ = [
     "adjoint_gradient",
     "drift",
     "eigenvalues",
+    "largest_exponent",
     "line_conductance",
     "loop_netlist",
     "refine",

@@ -154,6 +154,7 @@ def forward(net, drive, gains, offset, rail, steps, nodes, shares, increments, b
     for layer in range(1, len(sizes)):
         wide += sizes[layer]
     held, slopes = np.empty(block * (width + wide), out.dtype), np.empty(0, out.dtype)
+    wanted = len(slopes) > 0  # never: as a constant it would have all stages compiled a second time
     slope, total = np.empty(block * states, out.dtype), np.empty(block * states, out.dtype)
     for row in range(0, trajectories, block):
         rows = min(block, trajectories - row)
@@ -172,7 +173,7 @@ def forward(net, drive, gains, offset, rail, steps, nodes, shares, increments, b
                     for i in range(count):
                         held[i] = now[i] + ahead * slope[i]
                     clip(held[:count], rail)
-                network(net, held, slopes, rows, time, row, drive, False)
+                network(net, held, slopes, rows, time, row, drive, wanted)
                 gain = gains[time if len(gains) > 1 else 0]
                 rate(slope[:count], held[last : last + count], held[:count], gain[0], gain[1], offset, rail)
                 part = h * shares[stage]
@@ -265,6 +266,7 @@ def backward(
         largest = max(largest, sizes[layer] * sizes[layer - 1] if layer > 0 else 0)
     held = np.empty((stages, block * (states + wide)), out.dtype)
     slopes = np.empty((stages, block * wide), out.dtype)
+    wanted = len(slopes) > 0  # always; see `forward`
     slope, ahead = np.empty((stages, block * states), out.dtype), np.empty((stages, block * states), out.dtype)
     total, pull = np.empty(block * states, out.dtype), np.empty(block * states, out.dtype)
     by_slope, by_state = np.empty((stages, block * states), out.dtype), np.empty(block * states, out.dtype)
@@ -291,7 +293,7 @@ def backward(
                         ahead[stage, i] = now[i] + reach * slope[stage - 1, i]
                         held[stage, i] = ahead[stage, i]
                     clip(held[stage, :count], rail)
-                network(net, held[stage], slopes[stage], rows, time, row, drive, True)
+                network(net, held[stage], slopes[stage], rows, time, row, drive, wanted)
                 gain = gains[time if len(gains) > 1 else 0]
                 output = held[stage, last : last + count]
                 rate(slope[stage, :count], output, held[stage, :count], gain[0], gain[1], offset, rail)

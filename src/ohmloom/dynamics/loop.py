@@ -195,6 +195,7 @@ class Loop:
         gains: Signal | None = None,
         method: Method | None = None,
         long_steps: Literal["subdivide", "refuse"] = "subdivide",
+        growth: Literal["warn", "accept"] = "warn",
         noise: LoopNoise | None = None,
         reading: Reading = "stratonovich",
         generator: torch.Generator | None = None,
@@ -203,7 +204,8 @@ class Loop:
 
         A step longer than the loop's fastest time constant (of its linearisation at the start, and of its poles) is
         subdivided, with a warning, or refused. A start near which the loop runs away is warned of, with its
-        eigenvalue. With ``noise`` the equation is stochastic and needs a ``generator``.
+        eigenvalue, unless ``growth`` is accepted, as where the loop follows a chaotic system. With ``noise`` the
+        equation is stochastic and needs a ``generator``.
         """
         check_times(times)
         method = method or (RungeKutta4() if noise is None else Heun())
@@ -211,7 +213,8 @@ class Loop:
         exact = self.circuit.gain_bandwidth is not None and self.circuit.lag == "poles"
         first = self.drives(times[:2], method, signal, gains).at(0, 0)
         values = eigenvalues(stack, start, first)
-        _warn_of_growth(values, float(times[-1] - times[0]))
+        if growth == "warn":
+            _warn_of_growth(values, float(times[-1] - times[0]))
         fastest = max(float(values.abs().max()), 1 / min(float(p.min()) for p in self.poles) if exact else 0.0)
         substeps = _substeps(float(times.diff().max()), fastest, long_steps)
         drives = self.drives(refine(times, substeps), method, signal, gains)

@@ -49,12 +49,20 @@ class Claim(Description):
         return self
 
     def judge(
-        self, figures: Mapping[str, Figure], origins: Mapping[str, Origin], objection: str | None = None
+        self,
+        figures: Mapping[str, Figure],
+        origins: Mapping[str, Origin],
+        objection: str | None = None,
+        *,
+        guess: bool = True,
     ) -> Claim:
-        """This claim with ours, the verdict and the reason; an ``objection`` makes it not comparable."""
+        """This claim with ours, the verdict and the reason; an ``objection`` makes it not comparable.
+
+        With ``guess`` a missing figure's reason names a similar one, which takes long if it is done for every save.
+        """
         figure = figures.get(self.figure)
         if figure is None:
-            return self.replace(ours=None, verdict="not run", reason=_missing(self.figure, figures))
+            return self.replace(ours=None, verdict="not run", reason=_missing(self.figure, figures, guess))
         check_same_unit(f"claim '{self.name}'", self.unit, figure)
         if figure.value is None:
             verdict = "not comparable" if objection else "not run"
@@ -117,14 +125,14 @@ class Control(Description):
     verdict: Literal["held", "failed", "not run"] = "not run"
     reason: str = ""
 
-    def judge(self, figures: Mapping[str, Figure]) -> Control:
-        """This control with ours, the verdict and the reason."""
+    def judge(self, figures: Mapping[str, Figure], *, guess: bool = True) -> Control:
+        """This control with ours, the verdict and the reason; ``guess`` as for a claim."""
         wanted = [self.figure] + ([self.against] if self.against is not None else [])
         values = []
         for name in wanted:
             figure = figures.get(name)
             if figure is None or figure.value is None:
-                reason = figure.reason if figure is not None else _missing(name, figures)
+                reason = figure.reason if figure is not None else _missing(name, figures, guess)
                 return self.replace(ours=None, verdict="not run", reason=reason)
             check_same_unit(f"control '{self.name}'", _level(self.unit) if self.against else self.unit, figure)
             values.append(figure.value)
@@ -136,10 +144,10 @@ class Control(Description):
         return self.replace(ours=ours, verdict="held" if holds else "failed", reason=rule)
 
 
-def _missing(name: str, figures: Mapping[str, Figure]) -> str:
-    sentence = str(unknown("figure", name, figures))
-    guess = sentence[sentence.find("Did you mean") :].split("? ")[0] + "?" if "Did you mean" in sentence else ""
-    return f"this run has no figure '{name}'. {guess}".strip()
+def _missing(name: str, figures: Mapping[str, Figure], guess: bool) -> str:
+    sentence = str(unknown("figure", name, figures)) if guess else ""
+    near = sentence[sentence.find("Did you mean") :].split("? ")[0] + "?" if "Did you mean" in sentence else ""
+    return f"this run has no figure '{name}'. {near}".strip()
 
 
 def _step(unit: str) -> str:

@@ -126,9 +126,12 @@ class Findings:
         found = self._found.replace(**changes)
         shown = found if self._earlier is None or status == "complete" else _joined(self._earlier, found)
         origins: dict[str, Origin] = {use.name: use.origin for use in shown.data}
+        ended = stopped != RUNNING
         result = shown.replace(
-            claims=tuple(c.judge(shown.figures, origins, self._objections.get(c.name)) for c in found.claims),
-            controls=tuple(c.judge(shown.figures) for c in found.controls),
+            claims=tuple(
+                c.judge(shown.figures, origins, self._objections.get(c.name), guess=ended) for c in found.claims
+            ),
+            controls=tuple(c.judge(shown.figures, guess=ended) for c in found.controls),
             status=status,
             stopped=stopped,
             seconds=round(time.monotonic() - self._start, 3),

@@ -246,6 +246,35 @@ class ArrayMaps(Plot):
         return self
 
 
+class Course(Description):
+    """One line of a panel: ``y`` over ``x``, which need not increase."""
+
+    label: str
+    x: Numbers
+    y: Gappy
+
+    @model_validator(mode="after")
+    def _one_value_per_place(self) -> Self:
+        _check_length(f"course '{self.label}'", self.y, len(self.x), "places")
+        return self
+
+
+class CoursePanel(Description):
+    """Lines in one pair of axes."""
+
+    title: str
+    x_axis: str
+    y_axis: str
+    lines: Annotated[tuple[Course, ...], Field(min_length=1)]
+
+
+class Courses(Plot):
+    """Trajectories, phase portraits or hysteresis loops: panels side by side; a label has one colour in all of them."""
+
+    kind: Literal["courses"] = "courses"
+    panels: Annotated[tuple[CoursePanel, ...], Field(min_length=1)]
+
+
 class Picture(Description):
     """A picture in a file of the run's folder (npz): ``levels`` (rows, columns), unsigned bytes, and ``marks``, 0 or
     the number of a mark from 1."""

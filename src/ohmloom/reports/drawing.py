@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ohmloom.experiments.plots import CostBars, Plot, Segmentations
 from ohmloom.experiments.result import Cost
-from ohmloom.reports import chips, curves, photographs, planes, style
+from ohmloom.reports import chips, courses, curves, photographs, planes, style
 
 DRAW: dict[str, Callable[..., Figure]] = {
     "accuracy_over_ages": curves.accuracy_over_ages,
@@ -24,12 +24,13 @@ DRAW: dict[str, Callable[..., Figure]] = {
     "cost_bars": chips.cost_bars,
     "floor_plan": chips.floor_plan,
     "array_maps": chips.array_maps,
+    "courses": courses.courses,
     "segmentations": photographs.segmentations,
     "point_clouds": planes.point_clouds,
     "vector_fields": planes.vector_fields,
 }
 # these take the full width of the page
-WIDE = {"array_maps", "floor_plan", "level_histograms", "point_clouds", "segmentations", "vector_fields"}
+WIDE = {"array_maps", "courses", "floor_plan", "level_histograms", "point_clouds", "segmentations", "vector_fields"}
 
 
 def draw(plot: Plot, folder: Path | None = None) -> str:

@@ -106,3 +106,9 @@ register(
     "Edge pruning of random resistors: vessels of the retina",
     "ohmloom.systems.edge_pruning.drive:EdgePruningDrive",
 )
+register("twin-hp", "Digital twin: an analogue loop that follows the HP memristor", "ohmloom.systems.twin.hp:TwinHP")
+register(
+    "twin-lorenz96",
+    "Digital twin: an analogue loop that follows the chaotic Lorenz96 equation",
+    "ohmloom.systems.twin.lorenz96:TwinLorenz96",
+)
