@@ -25,11 +25,12 @@ DRAW: dict[str, Callable[..., Figure]] = {
     "floor_plan": chips.floor_plan,
     "array_maps": chips.array_maps,
     "segmentations": photographs.segmentations,
+    "image_grid": photographs.image_grid,
     "point_clouds": planes.point_clouds,
     "vector_fields": planes.vector_fields,
 }
 # these take the full width of the page
-WIDE = {"array_maps", "floor_plan", "level_histograms", "point_clouds", "segmentations", "vector_fields"}
+WIDE = {"array_maps", "floor_plan", "image_grid", "level_histograms", "point_clouds", "segmentations", "vector_fields"}
 
 
 def draw(plot: Plot, folder: Path | None = None) -> str:
