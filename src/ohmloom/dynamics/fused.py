@@ -20,7 +20,7 @@ from ohmloom.dynamics.stack import Drives, Stack
 KINDS = {"relu": fused_loop.RELU, "tanh": fused_loop.TANH, "identity": fused_loop.IDENTITY}
 BLOCK = 64  # trajectories that pass through all steps together
 MANY = 16  # trajectories from which on they lie side by side in the processor's vectors
-COLUMNS = 256  # of them that pass through all steps together: what fits into the nearest cache
+COLUMNS = 512  # of them that pass through all steps together: what fits into the nearest caches
 NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 

@@ -9,25 +9,20 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ohmloom.dynamics.fused_loop import FAST, SAFE, bend, clip
+from ohmloom.dynamics.fused_loop import IDENTITY, RELU, SAFE, TANH, bend, clip
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def multiply_columns(weight, shift, held, sums):  # type: ignore[no-untyped-def]
-    """sums = weight held + shift: (outputs, rows), from ``held`` (inputs, rows); four inputs at once."""
-    outputs, inputs = weight.shape
-    for o in range(outputs):
-        line, row = sums[o], weight[o]
-        line[:] = shift[o]
-        for i in range(0, inputs - 3, 4):
-            w0, w1, w2, w3 = row[i], row[i + 1], row[i + 2], row[i + 3]
-            x0, x1, x2, x3 = held[i], held[i + 1], held[i + 2], held[i + 3]
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=SAFE)
+def shift_columns(kind, values, shift, zero):  # type: ignore[no-untyped-def]
+    """Add to each line of ``values`` (outputs, rows) its ``shift``; with the rectifier, where that is the stage."""
+    for o in range(len(values)):
+        line, added = values[o], shift[o]
+        if kind == RELU:
             for r in range(len(line)):
-                line[r] += w0 * x0[r] + w1 * x1[r] + w2 * x2[r] + w3 * x3[r]
-        for i in range(inputs - inputs % 4, inputs):
-            w, x = row[i], held[i]
+                line[r] = max(line[r] + added, zero)
+        else:
             for r in range(len(line)):
-                line[r] += w * x[r]
+                line[r] += added
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=SAFE)
@@ -46,14 +41,18 @@ def network_columns(net, held, shift, rows, time, row, drive):  # type: ignore[n
             shift[o] = biases[bias_at + o]
             if shared:
                 shift[o] += drive[places[layer] + time * outputs + o]
-        multiply_columns(weight, shift, before, after.reshape(outputs, rows))
+        table = after.reshape(outputs, rows)
+        np.dot(weight, before, table)
         if copies[layer] > 1:
             begin = places[layer] + (time * copies[layer] + row) * outputs
             for o in range(outputs):
-                line = after[o * rows : (o + 1) * rows]
+                line = table[o]
                 for r in range(rows):
                     line[r] += drive[begin + r * outputs + o]
-        bend(kinds[layer], after, after, limits[layer], series, False)
+        kind = kinds[layer]
+        shift_columns(kind, table, shift, series[9] - series[9])
+        if kind == TANH or limits[layer, 0] > -np.inf or limits[layer, 1] < np.inf:
+            bend(IDENTITY if kind == RELU else kind, after, after, limits[layer], series, False)
         weight_at += inputs * outputs
         bias_at += outputs
 

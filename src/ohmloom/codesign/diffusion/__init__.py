@@ -22,8 +22,8 @@ from ohmloom.codesign.diffusion.metrics import (
     radii,
     score_error,
 )
-from ohmloom.codesign.diffusion.network import Passed, ScoreNetwork, perturbed
-from ohmloom.codesign.diffusion.sampling import Reverse, Score, exact_score, sample
+from ohmloom.codesign.diffusion.network import Null, Passed, ScoreNetwork, perturbed
+from ohmloom.codesign.diffusion.sampling import Reverse, Score, exact_score, sample, trajectory
 from ohmloom.codesign.diffusion.schedule import VariancePreserving
 from ohmloom.codesign.diffusion.training import (
     ScoreRecipe,
@@ -40,6 +40,7 @@ __all__ = [
     "Divergence",
     "Gaussians",
     "ImageAutoencoder",
+    "Null",
     "Passed",
     "Radii",
     "Reverse",
@@ -62,4 +63,5 @@ __all__ = [
     "score_error",
     "train_autoencoder",
     "train_score",
+    "trajectory",
 ]
