@@ -64,8 +64,9 @@ def loop_cost(duration: float, array_power: float) -> Cost:
     )  # fmt: skip
 
 
-def price(study: Study[Any], array_power: float, claims: Sequence[Claim]) -> None:
-    """One sample on the loop and on a graphics processor, beside what was published."""
+def price(study: Study[Any], array_power: float, claims: Sequence[Claim], released: int) -> None:
+    """One sample on the loop and on a graphics processor, with as many steps as our digital solver takes and as many
+    as ``released``, beside what was published."""
     duration, steps = study.settings.loop.duration, study.settings.steps
     ours, theirs = loop_cost(duration, array_power), processor(study.network(), steps)
     joule = float(ours.energy_joule or 0)
@@ -74,12 +75,15 @@ def price(study: Study[Any], array_power: float, claims: Sequence[Claim]) -> Non
     study.one(SPEED_BATCH, theirs.share_seconds / duration, "x")
     study.one(SAVED, 100 * (1 - joule / theirs.share_joule), "%")
     study.one(SAVED_ALONE, 100 * (1 - joule / theirs.joule), "%")
+    many = processor(study.network(), released)
     rows = [
         ("the loop, alone or in a batch", duration, joule, ours.basis),
         ("a graphics processor, one sample alone", theirs.seconds, theirs.joule,
          f"{steps} steps of {KERNELS} kernels of 5 µs (assumed) at {BOARD:g} W, an upper bound of the power"),
+        ("the same, released number of steps", many.seconds, many.joule, f"{released:,} steps"),
         ("a graphics processor, share of a batch", theirs.share_seconds, theirs.share_joule,
          f"{theirs.operations:,.0f} operations at the peak of an RTX 4090 ({BOARD:g} W)"),
+        ("the same, released number of steps", many.share_seconds, many.share_joule, f"{released:,} steps"),
     ]  # fmt: skip
     study.findings.table(
         "Cost of one sample", ("on", "time, µs", "energy, µJ", "basis"),

@@ -22,6 +22,8 @@ from ohmloom.systems.diffusion.study import mean
 from ohmloom.systems.diffusion.training import restored, shuffled
 from ohmloom.systems.diffusion.write_errors import on_array, show_errors, table_of_errors, write_grid
 
+RELEASED_STEPS = 5_000  # of the digital solver
+
 
 class DiffusionLetters(System[LetterSettings]):
     """The conditional task, in software and on cells with write errors."""
@@ -228,7 +230,7 @@ def _pictures(study: LetterStudy) -> None:
 
 def _cost(study: LetterStudy) -> None:
     analogue = _exact(study).of_class(0)
-    price(study, analogue.array_power(analogue.run(study.start(500)[0]).points[:, 0]), named.CLAIMS)
+    price(study, analogue.array_power(analogue.run(study.start(500)[0]).points[:, 0]), named.CLAIMS, RELEASED_STEPS)
 
 
 def _rounded(found: list[list[float]]) -> list[float]:

@@ -37,6 +37,8 @@ from ohmloom.systems.diffusion.study import mean
 from ohmloom.systems.diffusion.training import restored, ring_data, shuffled, train_to
 from ohmloom.systems.diffusion.write_errors import on_array, show_errors, table_of_errors, write_grid
 
+RELEASED_STEPS = 10_000  # of the digital solver
+
 
 class DiffusionRing(System[RingSettings]):
     """The unconditional task, in software, on cells with write errors, and with read noise in time."""
@@ -168,7 +170,7 @@ def _write_errors(study: RingStudy) -> None:
 
 def _cost(study: RingStudy) -> None:
     analogue = exact(study, RELEASED)
-    price(study, analogue.array_power(analogue.run(study.start(500)).points[:, 0]), named.CLAIMS)
+    price(study, analogue.array_power(analogue.run(study.start(500)).points[:, 0]), named.CLAIMS, RELEASED_STEPS)
 
 
 def _statements(context: Context[RingSettings]) -> None:

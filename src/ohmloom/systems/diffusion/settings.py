@@ -75,7 +75,7 @@ class LetterSettings(Sizes):
 
     subset: Literal["full", "embedded"] = "full"
     autoencoder: AutoencoderRecipe = AutoencoderRecipe()
-    recipe: ScoreRecipe = ScoreRecipe(steps=40_000, rate=2e-3, falling=True, decay=1e-4, saturation=3e-6)
+    recipe: ScoreRecipe = ScoreRecipe(steps=30_000, rate=2e-3, falling=True, decay=1e-4, saturation=3e-6)
     judge_epochs: int = Field(default=5, ge=1)
     samples: int = Field(default=500, ge=10)  # as released
     strengths: tuple[float, ...] = (0.5, 1.0, 2.0)  # of guidance
