@@ -6,14 +6,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ohmloom.codesign.diffusion import ImageAutoencoder, ScoreNetwork
+from ohmloom.codesign.diffusion import ImageAutoencoder, ScoreNetwork, VariancePreserving
 from ohmloom.data import describe
 from ohmloom.errors import ConfigurationError, DataError
 from ohmloom.random import Streams
-from ohmloom.systems.diffusion.closed_loop import conditional
+from ohmloom.systems.diffusion.closed_loop import conditional, held
 from ohmloom.systems.diffusion.letters import _changed
 from ohmloom.systems.diffusion.letters_data import DIGITS, LETTERS, SCALE, corpus, latents, prepare, prepared
-from ohmloom.systems.diffusion.letters_study import LetterStudy, held
+from ohmloom.systems.diffusion.letters_study import LetterStudy
 from ohmloom.systems.diffusion.settings import LetterSettings
 
 
@@ -74,6 +74,7 @@ def counted(samples: int = 50) -> LetterStudy:
     study.coders, study.classes, study.streams = {0: Painter()}, 3, Streams(0)  # type: ignore[dict-item]
     study.judge = reader  # type: ignore[assignment]
     study._data = {0: [torch.randn(400, 2) * 0.1 for _ in range(3)]}
+    study.schedule = VariancePreserving()
     study.settings = LetterSettings(samples=samples, steps=10)
     study.context = SimpleNamespace(seed=0)  # type: ignore[assignment]
     return study

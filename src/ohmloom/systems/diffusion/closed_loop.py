@@ -10,6 +10,7 @@ from torch import Tensor
 from ohmloom.codesign.diffusion import Score, ScoreNetwork, VariancePreserving, trajectory
 from ohmloom.systems.diffusion.loops import AnalogueSampler
 
+LARGEST = 1e3  # units; what a network without sense drives further is held there
 SUBSTEPS = 2  # of the digital solver in each tick of the loop
 
 
@@ -24,6 +25,11 @@ def conditional(network: ScoreNetwork, label: int | None) -> Score:
     """The score of one class; of all points where there are no classes."""
     labels = None if label is None else torch.tensor([label])
     return lambda x, t: network(x, t, labels)
+
+
+def held(score: Score) -> Score:
+    """A score of points that are not let run away."""
+    return lambda x, t: score(x.clamp(-LARGEST, LARGEST), t)
 
 
 def path_error(analogue: AnalogueSampler, start: Tensor) -> PathError:

@@ -9,11 +9,11 @@ import torch
 from ohmloom.codesign.diffusion import AutoencoderRecipe, Null, Score, ScoreNetwork, ScoreRecipe
 from ohmloom.experiments import Context, System, Tier, trainings
 from ohmloom.systems.diffusion import letters_claims as named
-from ohmloom.systems.diffusion.closed_loop import conditional, path_error
+from ohmloom.systems.diffusion.closed_loop import conditional, held, path_error
 from ohmloom.systems.diffusion.energy import price
 from ohmloom.systems.diffusion.letters_data import corpus, prepare, prepared
 from ohmloom.systems.diffusion.letters_pictures import plot_images, plot_latents
-from ohmloom.systems.diffusion.letters_study import LetterStudy, held
+from ohmloom.systems.diffusion.letters_study import LetterStudy
 from ohmloom.systems.diffusion.letters_training import restored_coder, restored_judge, train_coder, train_letters
 from ohmloom.systems.diffusion.loops import AnalogueSampler, written
 from ohmloom.systems.diffusion.publication import PAPER, SCRIPTS

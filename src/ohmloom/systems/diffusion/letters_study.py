@@ -17,7 +17,6 @@ from ohmloom.systems.diffusion.settings import LETTER_SAMPLERS, LetterSettings, 
 from ohmloom.systems.diffusion.study import Study, mean
 
 BINS = 16  # a side, of the divergences: few, as there are few points in each class
-LARGEST = 1e3  # units; what a network without sense drives further is held there
 
 
 class LetterStudy(Study[LetterSettings]):
@@ -87,8 +86,3 @@ class LetterStudy(Study[LetterSettings]):
     def _encoded(self, seed: int, purpose: str) -> list[Tensor]:
         points = latents(self.coders[seed], self.images.test_images, Streams(seed).child("letters").generator(purpose))
         return [points[self.images.test_labels == label] for label in range(self.classes)]
-
-
-def held(score: Score) -> Score:
-    """A score of points that are not let run away."""
-    return lambda x, t: score(x.clamp(-LARGEST, LARGEST), t)

@@ -11,11 +11,11 @@ from ohmloom.codesign.diffusion import (
     Score,
     ScoreNetwork,
     ScoreRecipe,
-    radii,
     score_error,
 )
 from ohmloom.experiments import Context, System, Tier, trainings
 from ohmloom.systems.diffusion import ring_claims as named
+from ohmloom.systems.diffusion.closed_loop import held
 from ohmloom.systems.diffusion.energy import price
 from ohmloom.systems.diffusion.loops import analogue_sampler, written
 from ohmloom.systems.diffusion.pictures import plot_points, plot_scores
@@ -102,29 +102,35 @@ def _software(study: RingStudy) -> None:
 
 
 def _scores(study: RingStudy) -> None:
-    for t in study.settings.times:
-        errors = [100 * score_error(study.network("noisy", s), Ring(), study.schedule, t) for s in study.context.seeds]
-        study.figure(named.score_error_at(t), errors, "%")
+    """How far the learned scores are from the exact one, with both networks."""
+    for kind in KINDS:
+        for t in study.settings.times:
+            networks = [study.network(kind, seed) for seed in study.context.seeds]
+            errors = [100 * score_error(network, Ring(), study.schedule, t) for network in networks]
+            study.figure(named.score_error_at(t, kind), errors, "%")
 
 
 def _controls(study: RingStudy) -> None:
-    """What must generate nothing."""
-
-    def within(score: Callable[[ScoreNetwork], Score]) -> list[float]:
-        return [radii(study.digital(score(study.network("noisy", seed)), FLOW, seed)).within
-                for seed in study.context.seeds]  # fmt: skip
-
-    def wrong(network: ScoreNetwork) -> Score:
-        other = shuffled(network, study.context.seed)
-        return lambda x, t: other(x.clamp(-1e3, 1e3), t)  # a shuffled network may run away
-
+    """What must not generate the ring."""
     made: dict[str, Callable[[ScoreNetwork], Score]] = {
-        named.SHUFFLED: wrong,
+        named.SHUFFLED: lambda network: held(shuffled(network, study.context.seed)),
         named.SILENT: lambda _network: lambda x, _t: torch.zeros_like(x),
         named.TIMELESS: lambda network: lambda x, _t: network(x, torch.tensor(0.5)),
     }
-    for figure, score in made.items():
-        study.figure(figure, study.arm(f"controls/{figure}", lambda s=score: within(s)), "%")
+    rows, seeds = [], study.context.seeds
+    right = study.findings.result.figures[named.divergence(FLOW)].value or 0.0
+    for what, score in made.items():
+        found = study.arm(f"wrong/{what}", lambda s=score: [
+            study.measured(study.digital(s(study.network("noisy", seed)), FLOW, seed), seed)
+            for seed in seeds])  # fmt: skip
+        columns = [list(column) for column in zip(*found, strict=True)]
+        rows.append((what.split(":")[0], *(round(mean(column), 3) for column in columns)))
+        if what == named.TIMELESS:
+            study.figure(what, [divergence / right for divergence in columns[0]])
+        else:
+            study.figure(what, columns[4], "%")
+    study.findings.table("What must not generate the ring", ("score", *study.measures), rows,
+                         "Flow, rate doubled, from N(0, 1), trained with noise.")  # fmt: skip
 
 
 def _pictures(study: RingStudy) -> None:

@@ -23,7 +23,7 @@ HALVED = "halved step, noise per time: change of the spread of radii"
 WRONG = "halved step, noise per step: change of the spread of radii"
 STRICT = "exact flow with the released rates from N(0, 1): points within the band"
 SHUFFLED, SILENT = "shuffled weights: points within the band", "no score: points within the band"
-TIMELESS = "constant time signal: points within the band"
+TIMELESS = "constant time signal: KL over that with the time"
 
 
 def divergence(sampler: str, kind: Kind = "noisy") -> str:
@@ -34,8 +34,8 @@ def divergence_back(sampler: str, kind: Kind = "noisy") -> str:
     return f"KL(generated || data), {KINDS[kind]}, {sampler}"
 
 
-def score_error_at(t: float) -> str:
-    return f"score error at t = {t:g}"
+def score_error_at(t: float, kind: Kind = "noisy") -> str:
+    return f"score error at t = {t:g}, {KINDS[kind]}"
 
 
 CLAIMS = tuple(
@@ -77,6 +77,7 @@ CONTROLS = (
             unit="points"),
     *(Control(name=f"{what} generate nothing", expectation="Must fail: at most half of the points within the band.",
               figure=figure, rule="at_most", bound=50, unit="%")
-      for what, figure in (("shuffled weights", SHUFFLED), ("loops without score", SILENT),
-                           ("networks that do not know the time", TIMELESS))),
+      for what, figure in (("shuffled weights", SHUFFLED), ("loops without score", SILENT))),
+    Control(name="networks that do not know the time generate another distribution", expectation="Must fail: KL at "
+            "least twice as large (the bound of the acceptance).", figure=TIMELESS, rule="at_least", bound=2),
 )  # fmt: skip
