@@ -38,6 +38,7 @@ TRAINED = {
     "the ring has its radius",
     "points lie on the ring",
     "the ring on cells has its radius",
+    "networks that do not know the time generate another distribution",
     "points on cells lie on the ring",
     "decoded samples show their class",
     "so do those of the loop",
