@@ -30,9 +30,9 @@ class RingStudy(Study[RingSettings]):
         """N(0, 1): (samples, 2)."""
         return torch.randn(samples, 2, generator=self.streams.generator(purpose))
 
-    def generated(self, analogue: AnalogueSampler, generator: torch.Generator) -> Tensor:
+    def generated(self, analogue: AnalogueSampler, generator: torch.Generator, samples: int | None = None) -> Tensor:
         """(dies, samples, 2)."""
-        return analogue.run(self.start(self.settings.samples), generator).points[-1]
+        return analogue.run(self.start(samples or self.settings.samples), generator).points[-1]
 
     def measured(self, points: Tensor, seed: int) -> list[float]:
         """Against fresh data."""

@@ -51,8 +51,8 @@ class Study(ABC, Generic[Settings]):
         """N(0, 1), as many points as ``samples`` stands for."""
 
     @abstractmethod
-    def generated(self, analogue: AnalogueSampler, generator: torch.Generator) -> Tensor:
-        """What a loop generates: (dies, ..., samples, 2)."""
+    def generated(self, analogue: AnalogueSampler, generator: torch.Generator, samples: int | None = None) -> Tensor:
+        """What a loop generates, by default as many samples as the settings say: (dies, ..., samples, 2)."""
 
     @abstractmethod
     def measured(self, points: Tensor, seed: int) -> list[float]:
@@ -85,13 +85,14 @@ class Study(ABC, Generic[Settings]):
 
     def on_cells(
         self, kind: Kind, sampler: str, device: Device, name: str, dies: int, *, seed: int | None = None,
-        multipliers: Multipliers | None = None,
+        multipliers: Multipliers | None = None, samples: int | None = None,
     ) -> list[list[float]]:  # fmt: skip
         """`measures` of what each die's loop generates."""
         streams, seed = self.streams.child(name), self.context.seed if seed is None else seed
         network, reverse = self.network(kind, seed), self.samplers[sampler]
         analogue = self.sampler(network, device, reverse, streams, dies=dies, multipliers=multipliers)
-        return [self.measured(of_die, seed) for of_die in self.generated(analogue, streams.generator("noise"))]
+        points = self.generated(analogue, streams.generator("noise"), samples)
+        return [self.measured(of_die, seed) for of_die in points]
 
 
 def mean(values: list[float]) -> float:
