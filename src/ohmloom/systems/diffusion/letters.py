@@ -114,8 +114,9 @@ def _software(study: LetterStudy) -> None:
             study.measured(study.digital(_scores(study.network(k, seed), study.classes), s), seed)
             for seed in seeds])  # fmt: skip
         rows.append((sampler, KINDS[kind], *_rounded(found)))
-        if (kind, sampler) == ("noisy", study.flow):
-            study.figure(named.ACCURACY, [of_seed[0] for of_seed in found], "%")
+        figure = {study.flow: named.ACCURACY, study.stochastic: named.ACCURACY_NOISY}.get(sampler)
+        if kind == "noisy" and figure is not None:
+            study.figure(figure, [of_seed[0] for of_seed in found], "%")
     study.findings.table("Digital samplers", ("sampler", "network", *study.measures), rows,
                          f"{study.settings.samples:,} points of each class, {study.settings.steps} steps of Euler's "
                          "method; KL in nats of latents against test images', from 16 x 16 boxes of [-1.2, 1.2]² and "
@@ -192,12 +193,15 @@ def _away(points: torch.Tensor, centre: torch.Tensor) -> float:
 
 def _cells(study: LetterStudy) -> None:
     """On exact cells, and on the array as it is assumed."""
-    exact = study.arm("exact", lambda: [value for seed in study.context.seeds for value in study.on_cells(
-        "noisy", study.flow, written(0.0), f"exact/{seed}", 1, seed=seed)])  # fmt: skip
-    study.figure(named.ACCURACY_LOOP, [value[0] for value in exact], "%")
-    found = on_array(study)
-    for what, figure in (("all cells sound", named.ACCURACY_CELLS), ("with stuck cells", named.ACCURACY_FAULTY)):
-        study.figure(figure, [of_die[0] for of_die in found[what, study.flow]], "%", "dies")
+    figures = {study.flow: (named.ACCURACY_LOOP, named.ACCURACY_CELLS),
+               study.stochastic: (named.ACCURACY_LOOP_NOISY, named.ACCURACY_CELLS_NOISY)}  # fmt: skip
+    on_cells = on_array(study)
+    for sampler, (loop, cells) in figures.items():
+        exact = study.arm(f"exact/{sampler}", lambda s=sampler: [
+            value for seed in study.context.seeds
+            for value in study.on_cells("noisy", s, written(0.0), f"exact/{seed}", 1, seed=seed)])  # fmt: skip
+        study.figure(loop, [value[0] for value in exact], "%")
+        study.figure(cells, [of_die[0] for of_die in on_cells["all cells sound", sampler]], "%", "dies")
 
 
 def _exact(study: LetterStudy) -> AnalogueSampler:

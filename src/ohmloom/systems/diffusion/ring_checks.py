@@ -72,8 +72,8 @@ def multipliers(study: RingStudy) -> None:
         rows.append((what, sampler, *(round(mean(list(column)), 3) for column in zip(*found, strict=True))))
     study.findings.table("Errors of multipliers", ("deviation", "sampler", *study.measures), rows,
                          f"Each multiplier of each die has its own; a unit is {show(settings.loop.unit, VOLTAGE)}; "
-                         f"mean of {settings.dies} dies, {settings.read_samples:,} points each, trained with noise. The sizes are "
-                         "assumed.")  # fmt: skip
+                         f"mean of {settings.dies} dies, {settings.read_samples:,} points each, trained with noise. "
+                         "The sizes are assumed.")  # fmt: skip
 
 
 def read_noise(study: RingStudy) -> None:

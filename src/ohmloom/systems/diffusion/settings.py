@@ -27,8 +27,8 @@ SAMPLERS = {  # the first two make the 2 x 2 with the two trainings
 FLOW, NOISY_FLOW = tuple(SAMPLERS)[:2]
 LETTER_SAMPLERS = {
     "flow, rate times 1.5, from N(0, 1)": Reverse(rate_factor=1.5),  # as released
-    "stochastic, from N(0, 1)": STOCHASTIC,
     "stochastic, rate times 1.5, from N(0, 1)": Reverse(stochastic=1, rate_factor=1.5),
+    "stochastic, from N(0, 1)": STOCHASTIC,
 }
 
 
