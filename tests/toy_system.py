@@ -155,6 +155,7 @@ PLOTS: list[dict[str, Any]] = [
         ],
     },
     {"kind": "point_clouds", "span": 1, "clouds": [{"title": "a", "x": [0.0, 2.0], "y": [0.5, 0.0]}] * 2},
+    {"kind": "image_grid", "rows": [{"title": "a", "images": np.eye(3)[None]}]},
     {"kind": "vector_fields", "span": 1, "clouds": [{"title": "a", "x": [0], "y": [0], "u": [1], "v": [0]}]},
     {"kind": "array_maps", "panels": [{"title": "a", "values": np.array([[1.0, 2.0], [3.0, np.nan]])}]},
     {

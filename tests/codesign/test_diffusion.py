@@ -23,6 +23,7 @@ from ohmloom.codesign.diffusion import (
     saturation_penalty,
     score_error,
     train_score,
+    trajectory,
 )
 from ohmloom.codesign.diffusion.network import Passed
 from ohmloom.codesign.diffusion.training import matching_loss
@@ -139,6 +140,16 @@ def test_errors_of_the_flow_shrink_with_the_method_s_order() -> None:
         errors = [float((sample(score, schedule, reverse, start, steps=n, method=method) - fine).abs().max())  # type: ignore[arg-type]
                   for n in (40, 80)]  # fmt: skip
         assert math.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.3)
+
+
+@pytest.mark.parametrize("stochastic", [0.0, 1.0])
+def test_a_trajectory_ends_where_the_sample_is(stochastic: float) -> None:
+    reverse, score = Reverse(stochastic=stochastic), exact_score(PAIR, CONSISTENT)
+    start = reverse.starts(5, 2, generator(), CONSISTENT, None)
+    path = trajectory(score, CONSISTENT, reverse, start, steps=20, generator=generator(1))
+    assert path.shape == (21, 5, 2)
+    assert torch.equal(path[0], start)
+    assert torch.equal(path[-1], sample(score, CONSISTENT, reverse, start, steps=20, generator=generator(1)))
 
 
 def test_halving_the_step_leaves_the_noise_s_spread_alone() -> None:

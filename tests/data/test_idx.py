@@ -78,6 +78,16 @@ def test_another_compression_of_the_same_bytes_is_as_good(tmp_path: Path) -> Non
     np.testing.assert_array_equal(read(path, describe(IMAGES)), IMAGES)
 
 
+def test_without_a_checksum_the_sizes_decide(tmp_path: Path) -> None:
+    path, unknown = tmp_path / "x.gz", IdxFile(file="x.gz", shape=IMAGES.shape)
+    path.write_bytes(gzip.compress(CHANGED))
+    assert read(path, unknown)[-1, -1, -1] == CHANGED[-1]
+    assert not unknown.known
+    path.write_bytes(gzip.compress(GOOD[:-1]))
+    with pytest.raises(DataError, match="must hold 40 bytes"):
+        read(path, unknown)
+
+
 def test_file_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="readable file"):
         read(tmp_path / "absent.gz", describe(IMAGES))

@@ -79,6 +79,23 @@ def test_arrays_that_do_not_fit(changes: dict[str, np.ndarray], rule: str) -> No
         numbered(3, **changes)
 
 
+def test_chosen_classes_get_new_labels_and_keep_their_images() -> None:
+    chosen = numbered(9).only([7, 2])
+    assert chosen.training_labels.tolist() == [1, 0]  # in the order of the images
+    assert chosen.training_images[:, 0, 0].tolist() == [2, 7]
+    assert (chosen.name, chosen.origin) == ("n", "synthetic stand-in")
+
+
+def test_a_class_that_a_part_lacks_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"classes: must be among those of n's training part, .*got 12"):
+        numbered(9).only([1, 12])
+    fewer = numbered(9, test_labels=np.zeros(9, np.uint8))
+    with pytest.raises(ConfigurationError, match=r"n's test part, \[0\], got 3"):
+        fewer.only([0, 3])
+    with pytest.raises(ConfigurationError, match="different classes"):
+        numbered(9).only([1, 1])
+
+
 def test_unknown_part() -> None:
     with pytest.raises(UnknownNameError, match="Known: test, training"):
         numbered(3).tensors("validation")  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Loading: the embedded subsets, the user's folder and its faults, the places, and the real data where present."""
 
+import gzip
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli_w
 import torch
 
 from ohmloom import data
@@ -203,3 +205,41 @@ def test_looking_at_data_sets_does_not_import_torch() -> None:
     code = f"{look}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_emnist_is_read_the_right_way_up_and_never_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The official names and layout, with fewer images: a description of the user's own extends the catalogue's."""
+    draw, arrays = np.random.default_rng(0), {}
+    described = data.describe("emnist").full
+    folder, full = tmp_path / "emnist", {"kind": "idx", "transposed": True}
+    folder.mkdir()
+    for part, count in (("training", 7), ("test", 3)):
+        for what, shape in (("images", (count, 28, 28)), ("labels", (count,))):
+            name = f"{part}_{what}"
+            arrays[name] = draw.integers(0, 62, shape, np.uint8)
+            file = getattr(described, name).file
+            (folder / file).write_bytes(gzip.compress(data.idx.encode(arrays[name])))
+            full[name] = {"file": file, "shape": list(shape)}
+    about = {"name": "emnist", "licence": "none", "attribution": "nobody", "citation": "none", "full": full}
+    (tmp_path / "few.toml").write_text(tomli_w.dumps(about))
+    monkeypatch.setenv("OHMLOOM_DATA", str(tmp_path))
+    images = data.load(str(tmp_path / "few.toml"))
+    assert isinstance(images, data.Images)
+    np.testing.assert_array_equal(images.training_images, arrays["training_images"].transpose(0, 2, 1))
+    np.testing.assert_array_equal(images.test_labels, arrays["test_labels"])
+    with pytest.raises(DataError, match="must hold the sizes 697932 x 28 x 28, got 7 x 28 x 28"):
+        data.load("emnist")  # the names are those of the catalogue, the contents are not
+
+
+def test_what_is_available_is_said_without_fetching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not data.available("emnist")
+    assert data.available("esgnn")  # embedded whole
+    with pytest.raises(DataError, match=r"emnist-byclass-train-images-idx3-ubyte\.gz must be in one of .*gzip\.zip"):
+        data.load("emnist")
+    monkeypatch.setenv("OHMLOOM_DATA", str(tmp_path))
+    for file in data.describe("emnist").full.files:
+        (tmp_path / "emnist").mkdir(exist_ok=True)
+        (tmp_path / "emnist" / file.file).touch()
+    assert data.available("emnist")
+    letters = data.describe("emnist").classes
+    assert (letters[17], letters[20], letters[30], len(letters)) == ("H", "K", "U", 62)

@@ -11,12 +11,15 @@ from ohmloom.devices import OpenLoop
 from ohmloom.dynamics import (
     Circuit,
     Loop,
+    LoopNoise,
+    Multipliers,
     Samples,
     Staircase,
     adjoint_gradient,
     loop_netlist,
     solve,
     solve_in_ngspice,
+    solve_noisy,
     window_drives,
     windows,
 )
@@ -104,6 +107,46 @@ def test_offsets_differ_between_dies_and_shift_the_rest(stored):
     assert 0.3e-3 < float(rest.std()) < 20e-3
 
 
+def test_multipliers_with_wrong_gains_change_the_rates_of_each_die_and_state(stored):
+    """dv/dt = (1 + ε) a v / τ, in the loop and in the branch that feeds the state back: ln(v / v0) says ε."""
+    one = stored([[-1.0, 1e-9], [1e-9, -1.0]], dies=200)
+    times = torch.linspace(0, one_time := Loop((one,), Circuit(), ("identity",)).units.time, 41).double()
+    loop = Loop((one,), Circuit(multipliers=Multipliers(gain=0.1)), ("identity",))
+    start = torch.full((1, 2), 0.1).double()
+    for output, state in ((1.0, 0.0), (0.0, 0.5)):
+        gains = Staircase(torch.tensor([[output, state]]).double(), tick=one_time)
+        ends = loop.run(start, times, gains=gains).volts[-1, :, 0]
+        errors = (ends / 0.1).log() / (state - output) - 1  # (dies, states)
+        assert float(errors.std()) == pytest.approx(0.1, rel=0.1)
+        assert float(errors.mean()) == pytest.approx(0, abs=0.015)
+        assert abs(float(torch.corrcoef(errors.T)[0, 1])) < 0.2
+    assert torch.equal(ends, loop.run(start, times, gains=gains).volts[-1, :, 0])  # drawn once
+
+
+def test_offsets_of_multipliers_shift_the_rest_by_their_sum(stored):
+    one = stored([[-1.0]], dies=400)
+    loop = Loop((one,), Circuit(multipliers=Multipliers(offset="1 mV")), ("identity",))
+    times = torch.linspace(0, 20 * loop.units.time, 401).double()
+    rest = loop.run(torch.zeros(1, 1).double(), times).volts[-1].flatten()
+    assert float(rest.std()) == pytest.approx(math.sqrt(2) * 1e-3, rel=0.1)
+
+
+def test_ideal_multipliers_change_nothing_and_noise_passes_wrong_ones(stored):
+    one = stored([[-1.0, 0.2], [0.3, -1.0]], dies=3)
+    times = torch.linspace(0, Loop((one,), Circuit(), ("identity",)).units.time, 41).double()
+    start = torch.full((1, 2), 0.05).double()
+    plain, ideal = (Loop((one,), Circuit(multipliers=m), ("identity",)).run(start, times).volts
+                    for m in (None, Multipliers()))  # fmt: skip
+    torch.testing.assert_close(ideal, plain, rtol=0, atol=1e-12)
+    wrong = Loop((one,), Circuit(multipliers=Multipliers(gain=0.2)), ("identity",)).stack()
+    noise, ends = LoopNoise(white=torch.full((3, 2, 2), 1e-9).double()), []
+    for stack in (wrong, wrong._replace(factors=(2 * wrong.factors[0], wrong.factors[1]))):
+        generator = torch.Generator().manual_seed(0)
+        tiny = torch.linspace(0, 1e-9, 2).double()
+        ends.append(solve_noisy(stack, noise, start, tiny, generator)[-1] - start)
+    torch.testing.assert_close(ends[1], 2 * ends[0], rtol=1e-3, atol=0)
+
+
 def test_integrator_seconds_are_counted(loop):
     one = loop()
     times, signal = sine(one, 51)
@@ -156,6 +199,8 @@ def test_netlists_need_pairs_and_name_every_part(loop):
     assert text.count("\nxa0_") == 4
     assert text.count("\nxs") == 1
     assert "bc0 s0 j1_0" in text
+    with pytest.raises(ConfigurationError, match="multipliers: must be ideal to be written for SPICE"):
+        loop_netlist(loop(multipliers=Multipliers(gain=0.1)), torch.tensor([0.1]), times, signal=signal)
 
 
 def test_the_adjoint_agrees_with_the_gradient_of_the_discretisation():

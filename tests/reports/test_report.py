@@ -15,10 +15,10 @@ import pytest
 
 from ohmloom.errors import ConfigurationError, FormatError
 from ohmloom.experiments import run
-from ohmloom.experiments.plots import Plot
+from ohmloom.experiments.plots import ImageRow, Plot
 from ohmloom.reports import write_report
 from ohmloom.reports.drawing import DRAW, draw
-from ohmloom.reports.photographs import COLOURS, coloured
+from ohmloom.reports.photographs import COLOURS, coloured, strip
 from ohmloom.reports.style import VARIABLES
 from tests.toy_system import PLOTS, Toy
 
@@ -221,6 +221,31 @@ def test_points_outside_of_a_square_are_counted() -> None:
     text = drawn("point_clouds", clouds=[inside, outside], span=1.0)
     assert ">data</text>" in text
     assert ">made (1\u00a0outside)</text>" in text
+
+
+def test_groups_of_points_have_names_and_colours() -> None:
+    cloud = {"title": "data", "x": [0.0, 0.1, 0.2], "y": [0.0, 0.0, 0.0], "groups": [0, 2, 2]}
+    text = drawn("point_clouds", clouds=[cloud], span=1.0, groups=["H", "K", "U"])
+    assert all(f">{name}</text>" in text for name in "HKU")
+    with pytest.raises(ConfigurationError, match="among the 2 that have names, got 0 to 2"):
+        drawn("point_clouds", clouds=[cloud], span=1.0, groups=["H", "K"])
+    with pytest.raises(ConfigurationError, match=r"groups of 'data' must have one entry for each of the 3 points"):
+        drawn("point_clouds", clouds=[{**cloud, "groups": [0]}], span=1.0, groups=["H"])
+
+
+def test_images_are_kept_in_bytes_and_lie_side_by_side() -> None:
+    levels = np.array([[[0.0, 1.0], [0.5, 2.0]], [[1.0, 1.0], [0.0, 0.0]]])
+    row = ImageRow(title="a", images=levels)
+    assert row.images == ("00ff80ff", "ffff0000")  # levels beyond 1 are white
+    assert ImageRow.model_validate_json(row.model_dump_json()) == row
+    shown = strip(row, 3)
+    assert shown.shape == (2, 8)
+    np.testing.assert_allclose(shown[:, :2], [[0, 1], [128 / 255, 1]])
+    np.testing.assert_array_equal(shown[:, 3:5], levels[1])
+    assert np.isnan(shown[:, [2, 5, 6, 7]]).all()
+    assert ">two rows</text>" in drawn("image_grid", rows=[{"title": t, "images": levels} for t in ("a", "two rows")])
+    with pytest.raises(ConfigurationError, match="must be square and of one size, got 2 pixels"):
+        drawn("image_grid", rows=[{"title": "a", "images": np.zeros((1, 1, 2))}])
 
 
 def test_arrows_need_both_their_ends() -> None:

@@ -5,10 +5,12 @@ import torch
 
 from ohmloom.codesign.diffusion import Reverse, ScoreNetwork, VariancePreserving, sample
 from ohmloom.devices import RelativeNoise
+from ohmloom.dynamics import Multipliers
 from ohmloom.random import Streams
+from ohmloom.systems.diffusion.closed_loop import conditional, path_error
 from ohmloom.systems.diffusion.energy import POWER, loop_cost, processor
 from ohmloom.systems.diffusion.loops import AnalogueSampler, analogue_sampler, written
-from ohmloom.systems.diffusion.settings import LoopSettings
+from ohmloom.systems.diffusion.settings import RELEASED, LoopSettings
 from ohmloom.systems.diffusion.training import shuffled
 
 LOOP = LoopSettings(ticks=100)
@@ -34,6 +36,37 @@ def test_the_loop_integrates_the_reverse_equation(network: ScoreNetwork) -> None
     assert float((digital - start).abs().max()) > 0.1  # it moved
     coarse = on_loop(network, reverse, LOOP.replace(bits=3)).run(start).points[-1, 0]
     assert float((coarse - digital).abs().max()) > 5e-3  # converters matter
+
+
+def test_a_loop_is_driven_for_a_class_on_the_same_cells() -> None:
+    network = ScoreNetwork(classes=3, seed=1).requires_grad_(False)
+    network.embedding[-1].bias += 1.0  # type: ignore[index,operator]  # larger than the time signals' scale
+    start, reverse = torch.randn(40, 2, generator=torch.Generator().manual_seed(0)), Reverse(rate_factor=1.5, end=0)
+    analogue, ends = on_loop(network, reverse), []
+    for label in range(3):
+        one = analogue.of_class(label)
+        assert one.loop is analogue.loop
+        score = conditional(network, label)
+        digital = sample(score, VariancePreserving(), reverse, start, steps=400, method="heun")
+        ends.append(one.run(start).points[-1, 0])
+        torch.testing.assert_close(ends[-1], digital, atol=5e-3, rtol=0)
+        assert path_error(one, start).error < 1
+    assert float((ends[0] - ends[1]).abs().max()) > 0.02
+    wrong = path_error(on_loop(network, reverse, LOOP.replace(clamp=0.05)).of_class(0), start)
+    assert wrong.error > 2  # clamps that cut signals are found
+
+
+def test_errors_of_multipliers_move_the_points_of_each_die_elsewhere(network: ScoreNetwork) -> None:
+    start, ends = torch.randn(30, 2, generator=torch.Generator().manual_seed(0)), []
+    exact = on_loop(network, RELEASED).run(start).points[-1, 0]
+    for errors in (Multipliers(gain=0.05), Multipliers(offset=5e-3), Multipliers(gain=0.2)):
+        wrong = analogue_sampler(network, written(0.0), RELEASED, LOOP, Streams(0), dies=3, multipliers=errors)
+        ends.append(wrong.run(start).points[-1] - exact)
+        assert float((ends[-1][0] - ends[-1][1]).abs().max()) > 1e-3
+    torch.testing.assert_close(
+        ends[1], ends[1][:, :1].expand_as(ends[1]), atol=0.05, rtol=0
+    )  # an offset moves all alike
+    assert float(ends[2].std()) > 2 * float(ends[0].std())
 
 
 def test_rails_hold_what_would_pass_them(network: ScoreNetwork) -> None:
@@ -96,7 +129,10 @@ def test_costs_add_up(network: ScoreNetwork) -> None:
     assert cost.components["arrays"].energy_joule == pytest.approx(2e-8)
     theirs = processor(network, 200)
     assert theirs.operations == 2 * 200 * (2 * 14 + 14 * 14 + 14 * 2)
-    assert theirs.joule == pytest.approx(theirs.operations * 450 / 82.6e12)
+    assert theirs.share_joule == pytest.approx(theirs.operations * 450 / 82.6e12)
+    assert theirs.share_seconds == pytest.approx(theirs.operations / 82.6e12)
+    assert theirs.joule == pytest.approx(450 * theirs.seconds)
+    assert processor(network, 400).seconds == pytest.approx(2 * theirs.seconds)
 
 
 def test_shuffling_keeps_the_weights_but_not_their_places(network: ScoreNetwork) -> None:

@@ -36,13 +36,13 @@ __all__ = ["CitationGraph", "DataFile", "DataSet", "Fold", "FoldSets", "Format",
 __all__ += ["Images", "Labelled", "Loaded", "Origin", "Place", "PlainFile", "Planetoid", "Provenance"]
 __all__ += ["Recordings", "ResistorArrays", "ResistorFiles", "Segmented", "SegmentedFiles"]
 __all__ += ["SegmentedImages", "Split", "Subset", "TUDataset", "WavArchive", "WavRecordings"]
-__all__ += ["describe", "get", "load", "names", "where"]
+__all__ += ["available", "describe", "get", "load", "names", "where"]
 
 Subset = Literal["full", "embedded"]
 
 
 @overload
-def load(name: Literal["mnist", "fashion-mnist"], *, subset: Subset = "full") -> Images: ...
+def load(name: Literal["mnist", "fashion-mnist", "emnist"], *, subset: Subset = "full") -> Images: ...
 @overload
 def load(name: Literal["mutag", "collab"], *, subset: Subset = "full") -> Graphs: ...
 @overload
@@ -87,6 +87,12 @@ def get(name: str) -> Path:
     whole = [_package(dataset)] if dataset.embedded_whole else []
     complete = (folder for folder in [*folders(dataset), *whole] if not dataset.full.lacking(folder))
     return next(complete, None) or fetch(dataset)
+
+
+def available(name: str) -> bool:
+    """Whether some folder of this machine holds all official files of a data set. Nothing is downloaded."""
+    dataset = describe(name)
+    return dataset.embedded_whole or any(not dataset.full.lacking(folder) for folder in folders(dataset))
 
 
 def where(name: str) -> list[Place]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -61,6 +62,18 @@ class Images:
             raise unknown("part", str(part), ("training", "test"))
         return _labelled(getattr(self, f"{part}_images"), getattr(self, f"{part}_labels"), dtype)
 
+    def only(self, classes: Sequence[int]) -> Images:
+        """The images of some classes, which become classes 0, 1, … in the order given.
+
+        Raises ConfigurationError for a class that is given twice or that one of the parts lacks.
+        """
+        if len(set(classes)) < len(classes) or not classes:
+            rule = "must be different classes"
+            raise ConfigurationError(message("classes", rule, list(classes), "Name each once."))
+        arrays = {part: _chosen(self, part, classes) for part in ("training", "test")}
+        fields = {f"{part}_{what}": array for part, pair in arrays.items() for what, array in pair.items()}
+        return replace(self, **fields)
+
     def split(self, validation: int, *, seed: int = 0, dtype: torch.dtype | None = None) -> tuple[Labelled, Labelled]:
         """The training part without ``validation`` images drawn at random, and those images; both in the given order.
 
@@ -79,6 +92,19 @@ class Images:
         held_out[torch.randperm(total, generator=generator)[:validation].numpy()] = True
         training = _labelled(self.training_images[~held_out], self.training_labels[~held_out], dtype)
         return training, _labelled(self.training_images[held_out], self.training_labels[held_out], dtype)
+
+
+def _chosen(images: Images, part: str, classes: Sequence[int]) -> dict[str, Bytes]:
+    """Images and new labels of one part."""
+    labels = getattr(images, f"{part}_labels")
+    new = np.full(256, 255, np.uint8)
+    for number, label in enumerate(classes):
+        if not (labels == label).any():
+            rule = f"must be among those of {images.name}'s {part} part, {np.unique(labels).tolist()}"
+            raise ConfigurationError(message("classes", rule, label, "Choose another class, or add images of it."))
+        new[label] = number
+    chosen = new[labels] < 255
+    return {"images": getattr(images, f"{part}_images")[chosen], "labels": new[labels[chosen]]}
 
 
 def _labelled(images: Bytes, labels: Bytes, dtype: torch.dtype | None) -> Labelled:

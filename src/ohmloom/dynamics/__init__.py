@@ -1,7 +1,7 @@
 """Floor 4, continuous time: loops of stored matrices that integrate differential equations, and their solvers."""
 
 from ohmloom.dynamics.adjoint import adjoint_gradient
-from ohmloom.dynamics.circuit import Circuit, Units
+from ohmloom.dynamics.circuit import Circuit, Multipliers, Units
 from ohmloom.dynamics.grids import refine, stage_times
 from ohmloom.dynamics.linearisation import eigenvalues
 from ohmloom.dynamics.loop import Course, Loop, line_conductance, weight_conductance
@@ -26,6 +26,7 @@ __all__ = [
     "Loop",
     "LoopNoise",
     "Method",
+    "Multipliers",
     "RungeKutta4",
     "Samples",
     "Signal",

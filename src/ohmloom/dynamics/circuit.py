@@ -12,6 +12,17 @@ from ohmloom.descriptions import Description
 from ohmloom.quantities import Farads, Hertz, Ohms, Volts
 
 
+class Multipliers(Description):
+    """The two multipliers before each integrator, of what the arrays put out and of the state that is fed back.
+
+    Each puts out (1 + ε) a b + V_os in place of a b. ``gain`` is the deviation of ε, ``offset`` that of V_os; both are
+    drawn once for each multiplier of each die.
+    """
+
+    gain: float = Field(default=0.0, ge=0)
+    offset: Volts = Field(default=0.0, ge=0)
+
+
 class Circuit(Description):
     """One loop: C dv/dt = -Σ (G⁺ - G⁻) u - v / R_leak, hidden u = clamp(relu(-R_f Σ (G⁺ - G⁻) v), 0, V_sat).
 
@@ -19,7 +30,7 @@ class Circuit(Description):
     integrators reach (a projected integrator: dv is frozen at the rail while the drift points outwards). ``clamp``:
     V_sat of the hidden stages. ``gain_bandwidth``: of the amplifiers; ``lag`` says whether their poles are states of
     their own (exact, stiff) or a delay of the whole drift (first order). ``offset``: deviation of their input-referred
-    offset, drawn once for each amplifier.
+    offset, drawn once for each amplifier. ``multipliers``: their errors.
     """
 
     unit: Volts = Field(default=0.1, gt=0)  # volts of one unit of the network
@@ -30,6 +41,7 @@ class Circuit(Description):
     gain_bandwidth: Hertz | None = Field(default=None, gt=0)
     lag: Literal["poles", "delay"] = "poles"
     offset: Volts = Field(default=0.0, ge=0)
+    multipliers: Multipliers | None = Field(default=None)
 
 
 class Units(NamedTuple):

@@ -13,12 +13,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ohmloom.dynamics import fused_loop
+from ohmloom.dynamics import fused_columns, fused_loop
 from ohmloom.dynamics.methods import Method
 from ohmloom.dynamics.stack import Drives, Stack
 
 KINDS = {"relu": fused_loop.RELU, "tanh": fused_loop.TANH, "identity": fused_loop.IDENTITY}
 BLOCK = 64  # trajectories that pass through all steps together
+MANY = 16  # trajectories from which on they lie side by side in the processor's vectors
+COLUMNS = 512  # of them that pass through all steps together: what fits into the nearest caches
 NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
@@ -140,9 +142,11 @@ class _FusedSolve(torch.autograd.Function):
         packed = _pack(plan, increments, offset, rest)
         out = torch.empty(len(plan.steps) + 1, *start.shape, dtype=start.dtype)
         out[0] = start.detach()
-        fused_loop.forward(
+        many = len(start) >= MANY
+        forward, block = (fused_columns.forward_columns, COLUMNS) if many else (fused_loop.forward, BLOCK)
+        forward(
             packed.net, packed.drive, plan.gains, packed.offset, plan.rail, plan.steps, plan.nodes, plan.shares,
-            packed.increments, min(BLOCK, len(start)), out.numpy(),
+            packed.increments, min(block, len(start)), out.numpy(),
         )  # fmt: skip
         ctx.plan, ctx.shapes = plan, [None if tensor is None else tensor.shape for tensor in rest]
         ctx.save_for_backward(out, increments, offset, *rest)

@@ -122,7 +122,13 @@ class Loop:
         if circuit.offset:
             offset = self._offsets(len(self.matrices) - 1) * line_conductance(self.matrices[-1]) / circuit.capacitance
             offset = offset.unsqueeze(1)
-        return Stack(tuple(layers), 1 / units.time, -leak, offset, rail, self.delay)
+        factors = None
+        if circuit.multipliers is not None:
+            gains, shifts = self._multiplier_errors()
+            factors = (1 + gains[:, 0], 1 + gains[:, 1])
+            drawn = shifts.sum(1) / units.time
+            offset = drawn if offset is None else offset + drawn
+        return Stack(tuple(layers), 1 / units.time, -leak, offset, rail, self.delay, factors)
 
     def _layer(self, number: int, weight: Tensor, bias: Tensor | None, kind: Activation) -> Layer:
         """One layer in volts; the last has no stage, its currents go to the integrators."""
@@ -142,6 +148,18 @@ class Loop:
         drawn = [torch.randn(matrix.shape[0], generator=matrix.streams.generator("amplifier offset", die))
                  for die in range(matrix.dies)]  # fmt: skip
         return torch.stack(drawn).to(matrix.effective()) * self.circuit.offset
+
+    def _multiplier_errors(self) -> tuple[Tensor, Tensor]:
+        """Errors of gain, and offsets in V: (dies, 2, 1, states) each, of the multipliers of output and of state."""
+        last, errors = self.matrices[-1], self.circuit.multipliers
+        assert errors is not None
+        drawn = [
+            torch.stack([torch.randn(2, 1, self.states, generator=last.streams.generator(what, die))
+                         for die in range(last.dies)])
+            for what in ("multiplier gain", "multiplier offset")
+        ]  # fmt: skip
+        gains, shifts = (part.to(last.effective()) for part in drawn)
+        return gains * errors.gain, shifts * errors.offset
 
     def drives(self, times: Tensor, method: Method, signal: Signal | None, gains: Signal | None = None) -> Drives:
         """Signals (V) sampled at the stages of a grid. ``gains``: two channels, the multiplier before the integrator

@@ -47,9 +47,13 @@ def loop_netlist(
 
     ``current_density``: two-sided density of a white noise current into every integrator, A²/Hz, made of numbers
     ``interval`` seconds apart (it is white well below 1 / interval). Raises ConfigurationError for matrices that are
-    not one slice of pairs of cells, and for wires.
+    not one slice of pairs of cells, for wires, and for errors of multipliers.
     """
     check_times(times)
+    if loop.circuit.multipliers is not None:
+        rule = "must be ideal to be written for SPICE, which has the loop without multipliers"
+        remedy = "Leave multipliers out."
+        raise ConfigurationError(message("circuit.multipliers", rule, loop.circuit.multipliers, remedy))
     step, end = float(times.diff().min()), float(times[-1])
     lines = [f"ohmloom: a loop of {len(loop.matrices)} arrays, {loop.states} states", *_amplifier(loop)]
     for k in range(loop.states):

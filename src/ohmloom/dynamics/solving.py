@@ -46,7 +46,7 @@ def solve(
     _check_increments(increments, len(grid) - 1)
     applies = fusible(stack, start, drives)
     if path == "fused" and not applies:
-        rule = "needs one of float32 and float64 on the processor, no delay and no gradient by the gains"
+        rule = "needs one of float32 and float64 on the processor, no delay, no factors and no gradient by the gains"
         raise ConfigurationError(message("path", rule, "fused", "Use auto."))
     if path != "plain" and applies:
         states = solve_fused(stack, start, grid.diff(), method, drives, increments)
@@ -61,7 +61,8 @@ def fusible(stack: Stack, start: Tensor, drives: Drives) -> bool:
     on_processor = start.device.type == "cpu" and all(layer.weight.device.type == "cpu" for layer in stack.layers)
     floats = len(kinds) == 1 and kinds <= {torch.float32, torch.float64}
     gains = any(gain is not None and gain.requires_grad for gain in (drives.output, drives.state))
-    return on_processor and floats and start.dim() in (2, 3) and not stack.delay and not gains
+    plain = stack.delay == 0 and stack.factors is None and not gains
+    return on_processor and floats and start.dim() in (2, 3) and plain
 
 
 def _solve_plain(

@@ -36,6 +36,7 @@ class Stack(NamedTuple):
     offset: Tensor | None = None  # (states) or (dies, 1, states), V/s
     rail: float = float("inf")  # largest |v|
     delay: float = 0.0  # s, of finite amplifiers, to first order: dv/dt = f(v - delay f(v))
+    factors: tuple[Tensor, Tensor] | None = None  # of both gains, each state's own: (states) or (dies, 1, states)
 
     @property
     def states(self) -> int:
@@ -105,9 +106,19 @@ def drift(stack: Stack, state: Tensor, sample: Drives) -> Tensor:
 def combine(stack: Stack, state: Tensor, output: Tensor, sample: Drives) -> Tensor:
     """The multipliers and the integrator's input, before the rails."""
     rate = output * (stack.output_gain if sample.output is None else stack.output_gain * sample.output)
+    if stack.factors is not None:
+        rate = rate * stack.factors[0]
     if stack.state_gain or sample.state is not None:
-        rate = rate + state * (stack.state_gain if sample.state is None else stack.state_gain + sample.state)
+        rate = rate + state * state_gain(stack, sample)
     return rate if stack.offset is None else rate + stack.offset
+
+
+def state_gain(stack: Stack, sample: Drives) -> Tensor | float:
+    """What the state is multiplied by, 1/s: a leak that is none of the multipliers' business, and what they make of
+    the signal that drives them."""
+    if sample.state is None:
+        return stack.state_gain
+    return stack.state_gain + (sample.state if stack.factors is None else sample.state * stack.factors[1])
 
 
 def project(stack: Stack, state: Tensor, rate: Tensor) -> Tensor:

@@ -113,6 +113,8 @@ class _Run:
         if self.noise.white is None:
             return torch.zeros_like(held[-1])
         factor = self.stack.output_gain * (1.0 if sample.output is None else sample.output)
+        if self.stack.factors is not None:
+            factor = factor * self.stack.factors[0]
         return factor * (held[-2].square() @ self.noise.white.transpose(-1, -2)).sqrt()
 
     def _correction(self, state: Tensor, sample: Drives) -> Tensor | float:

@@ -295,18 +295,55 @@ class Segmentations(Plot):
     marks: Annotated[tuple[str, ...], Field(min_length=1, max_length=3)]
 
 
+def hexed(value: Any) -> Any:
+    """Grey levels from 0 to 1 (rows, columns) as two hexadecimal digits each, row by row."""
+    if isinstance(value, str):
+        return value
+    rows = [[min(max(float(level), 0.0), 1.0) for level in row] for row in plain(value)]
+    return "".join(f"{round(255 * level):02x}" for row in rows for level in row)
+
+
+class ImageRow(Description):
+    """Small square grey images side by side: arrays (images, side, side) of levels from 0 to 1 are taken."""
+
+    title: str
+    images: Annotated[tuple[Annotated[str, BeforeValidator(hexed)], ...], BeforeValidator(plain), Field(min_length=1)]
+
+    @property
+    def side(self) -> int:
+        """Pixels of a side."""
+        return math.isqrt(len(self.images[0]) // 2)
+
+    @model_validator(mode="after")
+    def _square(self) -> Self:
+        for image in self.images:
+            if len(image) != 2 * self.side**2 or not image:
+                given = f"{len(image) // 2} pixels"
+                raise ValueError(f"images of '{self.title}' must be square and of one size, got {given}. Pad them.")
+        return self
+
+
+class ImageGrid(Plot):
+    """Rows of small grey images, such as generated ones below real ones."""
+
+    kind: Literal["image_grid"] = "image_grid"
+    rows: Annotated[tuple[ImageRow, ...], Field(min_length=1)]
+
+
 class Cloud(Description):
-    """Points of a plane at ``x``, ``y``, with one arrow each where ``u``, ``v`` are given."""
+    """Points of a plane at ``x``, ``y``, with one arrow each where ``u``, ``v`` are given; ``groups`` are the numbers
+    of the groups that they belong to, from 0."""
 
     title: str
     x: Numbers
     y: Numbers
     u: Numbers | None = None
     v: Numbers | None = None
+    groups: tuple[int, ...] | None = None
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
-        for field in ("y", "u", "v"):
+        for field in ("y", "u", "v", "groups"):
             if (given := getattr(self, field)) is not None:
                 _check_length(f"{field} of '{self.title}'", given, len(self.x), "points")
         if (self.u is None) != (self.v is None):
@@ -315,11 +352,24 @@ class Cloud(Description):
 
 
 class PointClouds(Plot):
-    """Points side by side in equal squares from ``-span`` to ``span``, such as samples beside data."""
+    """Points side by side in equal squares from ``-span`` to ``span``, such as samples beside data.
+
+    ``groups`` names the groups of points, such as classes, where there are any.
+    """
 
     kind: Literal["point_clouds"] = "point_clouds"
     clouds: Annotated[tuple[Cloud, ...], Field(min_length=1)]
     span: Annotated[float, Field(gt=0)]
+    groups: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _groups_have_names(self) -> Self:
+        for cloud in self.clouds:
+            if cloud.groups is not None and not 0 <= min(cloud.groups) <= max(cloud.groups) < len(self.groups):
+                given = f"{min(cloud.groups)} to {max(cloud.groups)}"
+                rule = f"groups of '{cloud.title}' must be among the {len(self.groups)} that have names"
+                raise ValueError(f"{rule}, got {given}. Name the others.")
+        return self
 
 
 class VectorFields(Plot):

@@ -26,11 +26,15 @@ DRAW: dict[str, Callable[..., Figure]] = {
     "array_maps": chips.array_maps,
     "courses": courses.courses,
     "segmentations": photographs.segmentations,
+    "image_grid": photographs.image_grid,
     "point_clouds": planes.point_clouds,
     "vector_fields": planes.vector_fields,
 }
 # these take the full width of the page
-WIDE = {"array_maps", "courses", "floor_plan", "level_histograms", "point_clouds", "segmentations", "vector_fields"}
+WIDE = {
+    "array_maps", "courses", "floor_plan", "image_grid", "level_histograms", "point_clouds", "segmentations",
+    "vector_fields",
+}  # fmt: skip
 
 
 def draw(plot: Plot, folder: Path | None = None) -> str:

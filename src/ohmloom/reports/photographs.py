@@ -1,4 +1,4 @@
-"""Photographs with what was found in them."""
+"""Photographs with what was found in them, and rows of small images."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ohmloom.reports import style
 
 COLOURS = ("#f0e442", "#0072b2", "#d55e00")  # Okabe and Ito; light, dark, between: apart in grey as well
 LONGEST = 300  # pixels a side that are shown
+MARGIN = 1.3  # inches, for the titles of rows of images
 DARKENED = 0.75  # so that the lightest colour stands out
 
 
@@ -26,6 +27,43 @@ class Pictured(Protocol):
     def title(self) -> str: ...
     @property
     def file(self) -> str: ...
+
+
+class Imaged(Protocol):
+    """A row of small square grey images, two hexadecimal digits for each pixel."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def images(self) -> Sequence[str]: ...
+    @property
+    def side(self) -> int: ...
+
+
+@style.styled
+def image_grid(rows: Sequence[Imaged]) -> Figure:
+    """Rows of small grey images, light on dark, with their titles on the left."""
+    longest = max(len(row.images) for row in rows)
+    size = min((style.WIDE - MARGIN) / longest, 0.7)  # inches of an image
+    figure = Figure(figsize=(MARGIN + size * longest, size * len(rows)), layout="constrained")
+    figure.get_layout_engine().set(hspace=0.02, h_pad=0.01, w_pad=0.01)  # type: ignore[union-attr]
+    for axes, row in zip(np.atleast_1d(figure.subplots(len(rows), 1)), rows, strict=True):
+        axes.imshow(strip(row, longest), cmap="gray", vmin=0, vmax=1, interpolation="none")
+        axes.set_ylabel(row.title, rotation=0, ha="right", va="center", fontsize=8.5, color=style.INK)
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+        axes.set(xticks=[], yticks=[])
+    return figure
+
+
+def strip(row: Imaged, longest: int) -> np.ndarray:
+    """The images of a row beside one another, a pixel apart (not a number), as wide as the ``longest`` row."""
+    side = row.side
+    shown = np.full((side, longest * (side + 1) - 1), np.nan)
+    for number, image in enumerate(row.images):
+        levels = np.frombuffer(bytes.fromhex(image), np.uint8).reshape(side, side) / 255
+        shown[:, number * (side + 1) : number * (side + 1) + side] = levels
+    return shown
 
 
 @style.styled

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from textwrap import fill
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ohmloom.reports import style
 
 COLUMNS = 4  # squares in a row, at most
+POINTS: dict[str, Any] = {"markersize": 2.4, "alpha": 0.55, "markeredgewidth": 0, "rasterized": True}
 
 
 class Clouded(Protocol):
@@ -29,18 +31,29 @@ class Clouded(Protocol):
     def u(self) -> Sequence[float] | None: ...
     @property
     def v(self) -> Sequence[float] | None: ...
+    @property
+    def groups(self) -> Sequence[int] | None: ...
 
 
 @style.styled
-def point_clouds(clouds: Sequence[Clouded], span: float) -> Figure:
-    """Samples side by side, the first one (the data) in another colour; what lies outside is counted in the title."""
+def point_clouds(clouds: Sequence[Clouded], span: float, groups: Sequence[str] = ()) -> Figure:
+    """Samples side by side, the first one (the data) in another colour, or each of the ``groups`` in its own; what
+    lies outside is counted in the title."""
     figure, squares = _squares(clouds, span)
     for number, (axes, cloud) in enumerate(squares):
         x, y = np.asarray(cloud.x), np.asarray(cloud.y)
         colour = style.LINES[1] if number == 0 and len(clouds) > 1 else style.LINES[0]
-        axes.plot(x, y, ".", color=colour, markersize=2.4, alpha=0.55, markeredgewidth=0, rasterized=True)
+        numbers = None if cloud.groups is None else np.asarray(cloud.groups)
+        for group in range(1 if numbers is None else len(groups)):
+            chosen = slice(None) if numbers is None else numbers == group
+            shown = colour if numbers is None else style.LINES[group % len(style.LINES)]
+            axes.plot(x[chosen], y[chosen], ".", color=shown, **POINTS)
         outside = int(np.sum(np.maximum(np.abs(x), np.abs(y)) > span))
         _title(axes, cloud.title + f" ({outside}\u00a0outside)" * bool(outside))
+    if groups:
+        handles = [Line2D([], [], color=style.LINES[n % len(style.LINES)], marker="o", linestyle="", label=group)
+                   for n, group in enumerate(groups)]  # fmt: skip
+        figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), fontsize=8.5)
     return figure
 
 

@@ -102,6 +102,11 @@ register(
     "ohmloom.systems.diffusion.ring:DiffusionRing",
 )
 register(
+    "diffusion-letters",
+    "Score-based diffusion on an analogue loop: images of letters",
+    "ohmloom.systems.diffusion.letters:DiffusionLetters",
+)
+register(
     "edge-pruning-drive",
     "Edge pruning of random resistors: vessels of the retina",
     "ohmloom.systems.edge_pruning.drive:EdgePruningDrive",

@@ -6,6 +6,14 @@ points = sample(network, VariancePreserving(), Reverse(rate_factor=2), start, st
 """
 
 from ohmloom.codesign.diffusion.distributions import Distribution, Gaussians, Ring
+from ohmloom.codesign.diffusion.latent import (
+    AutoencoderRecipe,
+    Coded,
+    ImageAutoencoder,
+    drawn,
+    prior_divergence,
+    train_autoencoder,
+)
 from ohmloom.codesign.diffusion.metrics import (
     Divergence,
     Radii,
@@ -14,15 +22,25 @@ from ohmloom.codesign.diffusion.metrics import (
     radii,
     score_error,
 )
-from ohmloom.codesign.diffusion.network import Passed, ScoreNetwork, perturbed
-from ohmloom.codesign.diffusion.sampling import Reverse, Score, exact_score, sample
+from ohmloom.codesign.diffusion.network import Null, Passed, ScoreNetwork, perturbed
+from ohmloom.codesign.diffusion.sampling import Reverse, Score, exact_score, sample, trajectory
 from ohmloom.codesign.diffusion.schedule import VariancePreserving
-from ohmloom.codesign.diffusion.training import ScoreRecipe, matching_loss, saturation_penalty, train_score
+from ohmloom.codesign.diffusion.training import (
+    ScoreRecipe,
+    check_classes,
+    matching_loss,
+    saturation_penalty,
+    train_score,
+)
 
 __all__ = [
+    "AutoencoderRecipe",
+    "Coded",
     "Distribution",
     "Divergence",
     "Gaussians",
+    "ImageAutoencoder",
+    "Null",
     "Passed",
     "Radii",
     "Reverse",
@@ -31,14 +49,19 @@ __all__ = [
     "ScoreNetwork",
     "ScoreRecipe",
     "VariancePreserving",
+    "check_classes",
+    "drawn",
     "exact_score",
     "histogram_divergence",
     "matching_loss",
     "neighbour_divergence",
     "perturbed",
+    "prior_divergence",
     "radii",
     "sample",
     "saturation_penalty",
     "score_error",
+    "train_autoencoder",
     "train_score",
+    "trajectory",
 ]

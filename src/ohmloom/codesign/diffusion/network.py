@@ -99,7 +99,7 @@ class ScoreNetwork(nn.Module):
         return self.passed(x, self.signals(t, labels)).score
 
     def guided(self, x: Tensor, t: Tensor, labels: Tensor, strength: float, *, null: Null = "zero") -> Tensor:
-        """(1 + w) s(x, t, c) - w s(x, t, no class), for ``strength`` w.
+        """(1 + w) s(x, t, c) - w s(x, t, no class), for ``strength`` w and one class for each point, or one for all.
 
         ``null = "class-0"`` takes class 0 for no class, as the released code does: with w > 0 its guidance pulls away
         from class 0 instead of from the mixture.

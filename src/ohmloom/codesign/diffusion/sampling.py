@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import torch
@@ -75,6 +75,32 @@ def sample(
     order two, for equations without noise. Raises ConfigurationError for Heun with noise, and NotFiniteError for
     points that ran away.
     """
+    x = start
+    for x in _states(score, schedule, reverse, start, steps, method, generator):  # noqa: B007 (the last one counts)
+        pass
+    return _finite(x)
+
+
+@torch.no_grad()
+def trajectory(
+    score: Score,
+    schedule: VariancePreserving,
+    reverse: Reverse,
+    start: Tensor,
+    *,
+    steps: int,
+    method: Literal["euler", "heun"] = "euler",
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """As `sample`, with all points on the way: (steps + 1, ..., points, states), the start first."""
+    return _finite(torch.stack([start, *_states(score, schedule, reverse, start, steps, method, generator)]))
+
+
+def _states(
+    score: Score, schedule: VariancePreserving, reverse: Reverse, start: Tensor, steps: int,
+    method: Literal["euler", "heun"], generator: torch.Generator | None,
+) -> Iterator[Tensor]:  # fmt: skip
+    """The points after each step."""
     if reverse.stochastic and method == "heun":
         rule = "must be euler where there is noise"
         raise ConfigurationError(message("method", rule, method, "Set stochastic = 0, or use euler."))
@@ -93,6 +119,10 @@ def sample(
         if reverse.stochastic and number < steps - 1:
             z = torch.randn(x.shape, generator=generator, dtype=x.dtype)
             x = x + reverse.stochastic * (step * schedule.rate(t)).sqrt() * z
+        yield x
+
+
+def _finite(x: Tensor) -> Tensor:
     if not bool(torch.isfinite(x).all()):
         raise NotFiniteError(message("samples", "must be finite", "NaN or inf", "Take more steps, or mend the score."))
     return x

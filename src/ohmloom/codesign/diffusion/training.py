@@ -13,7 +13,7 @@ from torch import Tensor
 from ohmloom.codesign.diffusion.network import Passed, ScoreNetwork, perturbed
 from ohmloom.codesign.diffusion.schedule import VariancePreserving
 from ohmloom.descriptions import Choice, Description
-from ohmloom.errors import NotFiniteError, ShapeError, message
+from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
 from ohmloom.nn import Perturbation
 
 AHEAD = 100  # steps
@@ -67,7 +67,8 @@ def train_score(
     """Train in place on ``data`` (samples, states), with their classes if there are any; the mean loss of the last
     hundredth of all steps.
 
-    Raises ShapeError for data of other states, and NotFiniteError where a loss is not finite.
+    Raises ShapeError for data of other states, ConfigurationError for labels that lack one of the network's classes,
+    and NotFiniteError where a loss is not finite.
     """
     _check(network, data, labels)
     generator = torch.Generator().manual_seed(seed)
@@ -136,8 +137,22 @@ def _check(network: ScoreNetwork, data: Tensor, labels: Tensor | None) -> None:
     if labels is not None and labels.shape != data.shape[:1]:
         rule = f"must be one for each of {len(data)} samples"
         raise ShapeError(message("labels", rule, tuple(labels.shape), "Give (samples)."))
+    if labels is not None:
+        check_classes(labels, network.classes)
 
 
 def _check_loss(loss: Tensor, step: int) -> None:
     if not bool(torch.isfinite(loss.detach())):
         raise NotFiniteError(message("loss", "must be finite", f"{float(loss):g} at step {step}", "Lower the rate."))
+
+
+def check_classes(labels: Tensor, classes: int | None = None) -> int:
+    """How many classes there are. Raises ConfigurationError unless there are samples of each."""
+    found = set(labels.unique().tolist())
+    wanted = max(found, default=-1) + 1 if classes is None else classes
+    missing = sorted(set(range(max(wanted, 1))) - found)
+    if missing:
+        rule = f"must hold samples of each of {max(wanted, 1)} classes"
+        remedy = "Add samples of them, or number the classes without gaps."
+        raise ConfigurationError(message("labels", rule, f"none of class {missing[0]}", remedy))
+    return wanted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from ohmloom.chips import Chip, Mapping, store
 from ohmloom.codesign.diffusion import Reverse, ScoreNetwork, VariancePreserving
 from ohmloom.devices import Device, OpenLoop
-from ohmloom.dynamics import Circuit, Heun, Loop, Staircase, refine, solve, weight_conductance
+from ohmloom.dynamics import Circuit, Heun, Loop, Multipliers, Staircase, refine, solve, weight_conductance
 from ohmloom.random import Streams
 from ohmloom.systems.diffusion.settings import LoopSettings
 
@@ -28,7 +28,8 @@ class AnalogueSampler:
     """A loop, its schedules as staircases of converters, and the reverse process that they make it run.
 
     dx/dτ = β x / 2 + a β gain (W₃ u₂ + b₃): the first multiplier has a β gain, the second β / 2. Time signals,
-    gains and biases are digital; only the matrices are in cells. A tick's levels belong to its middle.
+    gains and biases are digital; only the matrices are in cells. A tick's levels belong to its middle. ``label`` is
+    the class of what is generated, whose embedding is added to the time signals.
     """
 
     loop: Loop
@@ -36,6 +37,11 @@ class AnalogueSampler:
     reverse: Reverse
     schedule: VariancePreserving
     settings: LoopSettings
+    label: int | None = None
+
+    def of_class(self, label: int) -> AnalogueSampler:
+        """The same loop with the same cells, driven for another class."""
+        return replace(self, label=label)
 
     @property
     def middles(self) -> Tensor:
@@ -49,11 +55,18 @@ class AnalogueSampler:
         return self.schedule.scaled(self.reverse.rate_factor).rate(self.middles)
 
     @property
+    def added(self) -> Tensor:
+        """Time signals and the embedding of the class in units of the network: (ticks, width)."""
+        labels = None if self.label is None else torch.tensor([self.label])
+        return self.network.signals(self.middles.float(), labels)
+
+    @property
     def signal(self) -> Staircase:
-        """The time signals, V."""
+        """What is added to the hidden stages, V."""
         held, unit = self.settings, self.settings.unit
-        levels = unit * self.network.time_signals(self.middles.float()).double()  # or rounding passes the scale
-        return Staircase(levels, held.duration / held.ticks, bits=held.bits, full_scale=unit)
+        levels = unit * self.added.double()
+        scale = max(unit, float(levels.abs().max()))
+        return Staircase(levels, held.duration / held.ticks, bits=held.bits, full_scale=scale)
 
     @property
     def gains(self) -> Staircase:
@@ -102,8 +115,7 @@ class AnalogueSampler:
     def array_power(self, points: Tensor) -> float:
         """What the cells of all arrays dissipate on average, W: Σ G v² of their inputs along ``points`` of one die."""
         unit, total = self.loop.units.voltage, 0.0
-        signals = self.network.time_signals(self.middles.float()).unsqueeze(1)  # (ticks, 1, width)
-        hidden = self.network.passed(points[:-1], signals).hidden
+        hidden = self.network.passed(points[:-1], self.added.unsqueeze(1)).hidden
         for matrix, inputs in zip(self.loop.matrices, (points[:-1], *hidden), strict=True):
             squares = (unit * inputs).square().flatten(0, -2).mean(0)  # (in), V²
             cells = matrix.conductance()[0].sum((0, 1))  # (segments, rows, columns), S
@@ -118,11 +130,11 @@ def written(error: float) -> Device:
 
 def analogue_sampler(
     network: ScoreNetwork, device: Device, reverse: Reverse, settings: LoopSettings, streams: Streams, *, dies: int = 1,
-    bandwidth: bool = False, ideal: bool = False,
+    bandwidth: bool = False, multipliers: Multipliers | None = None,
 ) -> AnalogueSampler:  # fmt: skip
     """Write the network into cells of ``device`` and close the loop; C is what makes a run last the duration.
 
-    ``bandwidth``: with the amplifiers' poles; ``ideal``: without rails and clamps.
+    ``bandwidth``: with the amplifiers' poles; ``multipliers``: with their errors.
     """
     mapping: Mapping = Chip.load("ideal").layer_mapping
     matrices = tuple(
@@ -131,7 +143,7 @@ def analogue_sampler(
     )
     circuit = Circuit(
         unit=settings.unit, capacitance=settings.duration * weight_conductance(matrices[-1]),
-        rail=None if ideal else settings.rail, clamp=None if ideal else settings.clamp,
+        rail=settings.rail, clamp=settings.clamp, multipliers=multipliers,
         gain_bandwidth=settings.gain_bandwidth if bandwidth else None,
     )  # fmt: skip
     hidden, width = len(matrices) - 1, matrices[0].shape[0]
@@ -140,8 +152,3 @@ def analogue_sampler(
         added=((0, width),) * hidden + (None,),
     )  # fmt: skip
     return AnalogueSampler(loop, network, reverse, VariancePreserving(), settings)
-
-
-def cells_of(sampler: AnalogueSampler) -> int:
-    """Cells of one die."""
-    return sum(matrix.cell_count for matrix in sampler.loop.matrices)

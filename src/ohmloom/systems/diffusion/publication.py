@@ -40,4 +40,5 @@ PAPER = Paper(
 SCRIPTS = "official code (yangjc97/memristor-sde-diffusion), notebooks and firmware"
 JOURNAL: dict[str, Any] = {"version": "journal", "source": f"README of the {SCRIPTS}"}
 PREPRINT: dict[str, Any] = {"version": "preprint", "source": "arXiv:2404.05648, abstract"}
-IEDM = "IEDM 2024, figures on the author's page: 0.02 ms and 7.2 uJ against 3.0 ms and 22.5 uJ (another task)"
+IEDM = "IEDM 2024, figures on the author's page: 0.02 ms and 7.2 uJ against 3.0 ms and 22.5 uJ (letters)"
+MEETING: dict[str, Any] = {"version": "IEDM", "source": IEDM}

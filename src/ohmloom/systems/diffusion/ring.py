@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
@@ -12,31 +11,33 @@ from ohmloom.codesign.diffusion import (
     Score,
     ScoreNetwork,
     ScoreRecipe,
-    radii,
-    sample,
     score_error,
 )
-from ohmloom.devices import RelativeNoise
-from ohmloom.experiments import Context, Figure, System, Tier, trainings
-from ohmloom.systems.diffusion import claims as named
-from ohmloom.systems.diffusion.energy import loop_cost, processor
-from ohmloom.systems.diffusion.loops import AnalogueSampler, analogue_sampler, written
+from ohmloom.experiments import Context, System, Tier, trainings
+from ohmloom.systems.diffusion import ring_claims as named
+from ohmloom.systems.diffusion.closed_loop import held
+from ohmloom.systems.diffusion.energy import price
+from ohmloom.systems.diffusion.loops import analogue_sampler, written
 from ohmloom.systems.diffusion.pictures import plot_points, plot_scores
 from ohmloom.systems.diffusion.publication import PAPER, SCRIPTS
+from ohmloom.systems.diffusion.ring_checks import exact, multipliers, paths, read_noise, steps
+from ohmloom.systems.diffusion.ring_study import RingStudy
 from ohmloom.systems.diffusion.settings import (
     FLOW,
     KINDS,
     NOISY_FLOW,
     RELEASED,
     SAMPLERS,
-    STOCHASTIC,
     Kind,
+    LoopSettings,
     RingSettings,
     Wanted,
 )
-from ohmloom.systems.diffusion.study import MEASURES, Study
+from ohmloom.systems.diffusion.study import mean
 from ohmloom.systems.diffusion.training import restored, ring_data, shuffled, train_to
-from ohmloom.systems.diffusion.write_errors import write_errors
+from ohmloom.systems.diffusion.write_errors import on_array, show_errors, table_of_errors, write_grid
+
+RELEASED_STEPS = 10_000  # of the digital solver
 
 
 class DiffusionRing(System[RingSettings]):
@@ -51,7 +52,8 @@ class DiffusionRing(System[RingSettings]):
     tiers = {  # noqa: RUF012
         "smoke": Tier(summary="A short training, few points.", budget=60, settings=RingSettings(
             recipe=ScoreRecipe(steps=1_500, batch=256, rate=5e-3, falling=True), samples=1_000, steps=100,
-            errors=(0.0, 0.1, 0.2), dies=2, read_noises=(0.05,), read_samples=100)),
+            errors=(0.0, 0.1, 0.2), dies=2, read_noises=(0.05,), read_samples=100, gains=(0.05,),
+            offsets=(5e-3,), loop=LoopSettings(gain_bandwidth=5e6))),
         "standard": Tier(summary="10,000 points, 5 dies, one training seed.", budget=1200, settings=RingSettings()),
         "full": Tier(summary="The released number of steps, 10 dies, 5 training seeds.", budget=20_000, seeds=5,
                      settings=RingSettings(recipe=ScoreRecipe(steps=200_000, rate=1e-3, falling=True), dies=10,
@@ -67,23 +69,24 @@ class DiffusionRing(System[RingSettings]):
         folder = context.findings.folder / "networks"
         with trainings(folder, {one: (train_to, (one, settings)) for one in wanted}, context.progress) as under_way:
             under_way.wait()
-        study = Study(context, {one: restored(one, folder) for one in wanted})
-        for part in (_software, _scores, _controls, write_errors, _steps, _closed_loop, _read_noise, _pictures, _cost):
+        study = RingStudy(context, {one: restored(one, folder) for one in wanted})
+        for part in (_software, _scores, _controls, _write_errors, _array, steps, paths, multipliers, read_noise,
+                     _pictures, _cost):  # fmt: skip
             part(study)
         _statements(context)
 
 
-def _software(study: Study) -> None:
+def _software(study: RingStudy) -> None:
     """All samplers with both networks, on exact weights."""
     rows, seeds = [], study.context.seeds
-    floor = study.measures(ring_data(study.settings.samples, study.context.seed, "other data"))
+    floor = study.measured(ring_data(study.settings.samples, study.context.seed, "other data"), study.context.seed)
     study.figure(named.FLOOR, floor[:1])
     study.figure(named.FLOOR_BACK, floor[1:2])
     rows.append(("fresh data", "", *(round(value, 3) for value in floor)))
     todo: list[tuple[Kind, str]] = [(kind, sampler) for sampler in SAMPLERS for kind in KINDS]
     for kind, sampler in study.context.progress.track(todo, "digital samplers", total=len(todo)):
         found = study.arm(f"software/{kind}/{sampler}", lambda k=kind, s=sampler: [
-            study.measures(study.digital(study.network(k, seed), s, seed)) for seed in seeds])  # fmt: skip
+            study.measured(study.digital(study.network(k, seed), s, seed), seed) for seed in seeds])  # fmt: skip
         columns = [list(column) for column in zip(*found, strict=True)]
         study.figure(named.divergence(sampler, kind), columns[0])
         study.figure(named.divergence_back(sampler, kind), columns[1])
@@ -93,101 +96,44 @@ def _software(study: Study) -> None:
             study.figure(named.BAND, columns[4], "%")
         if (kind, sampler) == ("noisy", "flow, from N(0, 1)"):
             study.figure(named.STRICT, columns[4], "%")
-    study.findings.table("Digital samplers", ("sampler", "network", *MEASURES), rows,
+    study.findings.table("Digital samplers", ("sampler", "network", *RingStudy.measures), rows,
                          f"{study.settings.samples:,} points, {study.settings.steps} steps of Euler's method; KL in "
                          "nats from 50 x 50 boxes of [-1.2, 1.2]² and one for all outside.")  # fmt: skip
 
 
-def _scores(study: Study) -> None:
-    for t in study.settings.times:
-        errors = [100 * score_error(study.network("noisy", s), Ring(), study.schedule, t) for s in study.context.seeds]
-        study.figure(named.score_error_at(t), errors, "%")
+def _scores(study: RingStudy) -> None:
+    """How far the learned scores are from the exact one, with both networks."""
+    for kind in KINDS:
+        for t in study.settings.times:
+            networks = [study.network(kind, seed) for seed in study.context.seeds]
+            errors = [100 * score_error(network, Ring(), study.schedule, t) for network in networks]
+            study.figure(named.score_error_at(t, kind), errors, "%")
 
 
-def _controls(study: Study) -> None:
-    """What must generate nothing."""
-
-    def within(score: Callable[[ScoreNetwork], Score]) -> list[float]:
-        return [radii(study.digital(score(study.network("noisy", seed)), FLOW, seed)).within
-                for seed in study.context.seeds]  # fmt: skip
-
-    def wrong(network: ScoreNetwork) -> Score:
-        other = shuffled(network, study.context.seed)
-        return lambda x, t: other(x.clamp(-1e3, 1e3), t)  # a shuffled network may run away
-
+def _controls(study: RingStudy) -> None:
+    """What must not generate the ring."""
     made: dict[str, Callable[[ScoreNetwork], Score]] = {
-        named.SHUFFLED: wrong,
+        named.SHUFFLED: lambda network: held(shuffled(network, study.context.seed)),
         named.SILENT: lambda _network: lambda x, _t: torch.zeros_like(x),
         named.TIMELESS: lambda network: lambda x, _t: network(x, torch.tensor(0.5)),
     }
-    for figure, score in made.items():
-        study.figure(figure, study.arm(f"controls/{figure}", lambda s=score: within(s)), "%")
+    rows, seeds = [], study.context.seeds
+    right = study.findings.result.figures[named.divergence(FLOW)].value or 0.0
+    for what, score in made.items():
+        found = study.arm(f"wrong/{what}", lambda s=score: [
+            study.measured(study.digital(s(study.network("noisy", seed)), FLOW, seed), seed)
+            for seed in seeds])  # fmt: skip
+        columns = [list(column) for column in zip(*found, strict=True)]
+        rows.append((what.split(":")[0], *(round(mean(column), 3) for column in columns)))
+        if what == named.TIMELESS:
+            study.figure(what, [divergence / right for divergence in columns[0]])
+        else:
+            study.figure(what, columns[4], "%")
+    study.findings.table("What must not generate the ring", ("score", *study.measures), rows,
+                         "Flow, rate doubled, from N(0, 1), trained with noise.")  # fmt: skip
 
 
-def _steps(study: Study) -> None:
-    """Halving the solver's step: noise per time leaves the spread of radii alone, noise of one size per step does not.
-
-    The spread, because its sampling error is small and known: 1 / sqrt(2 samples) of it.
-    """
-    analogue, start = _exact(study, STOCHASTIC), study.start(study.settings.samples)
-
-    def spread(substeps: int, fixed: bool) -> float:
-        generator = study.streams.child("steps").generator(f"{substeps}")
-        return radii(analogue.run(start, generator, substeps=substeps, fixed_noise=fixed).points[-1, 0]).spread
-
-    arms = ((1, False), (2, False), (2, True))
-    whole, halved, wrong = study.arm("steps", lambda: [spread(*arm) for arm in arms])
-    study.findings.figure(Figure.of(named.HALVED, 100 * abs(halved / whole - 1), "%"))
-    study.findings.figure(Figure.of(named.WRONG, 100 * abs(wrong / whole - 1), "%"))
-
-
-def _closed_loop(study: Study) -> None:
-    """Staircases of 12 bits, rails and clamps against the continuous equation in the network's own numbers."""
-
-    def compute() -> list[float]:
-        samples = min(study.settings.samples, 1_000)
-        analogue, start = _exact(study, RELEASED), study.start(samples)
-        ran = analogue.run(start)
-        continuous = RELEASED.replace(end=0.0)
-        ticks, worst = study.settings.loop.ticks, 0.0
-        for end in (0.25, 0.5, 0.75, 1.0):
-            digital = sample(study.network(), study.schedule, continuous.replace(end=1 - end), start,
-                             steps=max(round(400 * end), 1), method="heun")  # fmt: skip
-            worst = max(worst, float((ran.points[round(ticks * end), 0] - digital).abs().max()))
-        swing = float(ran.points.max() - ran.points.min())
-        return [100 * worst / swing, 100 * ran.at_rail]
-
-    error, at_rail = study.arm("closed-loop", compute)
-    study.findings.figure(Figure.of(named.PATH, error, "%"))
-    study.findings.figure(Figure.of("states at their rails", at_rail, "%"))
-
-
-def _read_noise(study: Study) -> None:
-    """Read noise as a process in time, white with the density of reads of 1 µs; the flow."""
-    settings, values = study.settings, []
-    count = settings.read_samples
-    noises = (0.0, *settings.read_noises)
-    for noise in study.context.progress.track(noises, "read noise", total=len(noises)):
-        values.append(study.arm(f"read/{noise:g}", lambda n=noise: _with_reads(study, n, count)))
-    for noise, of_noise in zip(noises, values, strict=True):
-        study.figure(f"KL(data || generated), flow, read noise {100 * noise:g} %", of_noise[:1])
-    study.findings.plot("noise_curves", name="read-noise", noise=[100 * noise for noise in noises],
-                        lines=[{"label": "KL(data || generated)", "values": [v[0] for v in values]},
-                               {"label": "KL(generated || data)", "values": [v[1] for v in values]}],
-                        noise_axis="read noise of each cell in 1 µs, %", axis="nats",
-                        caption=f"Flow on the loop with amplifiers' poles, trained with noise; {count:,} points, whose "
-                        "floor is higher.")  # fmt: skip
-
-
-def _with_reads(study: Study, noise: float, count: int) -> list[float]:
-    device = written(0.0).replace(read_noise=RelativeNoise(deviation=noise, read_time=1e-6))
-    streams, start = study.streams.child("read"), study.start(count, "read start")
-    analogue = analogue_sampler(study.network(), device, RELEASED, study.settings.loop, streams, bandwidth=True)
-    points = analogue.run_with_poles(start, streams.generator("noise") if noise else None).points
-    return study.measures(points[-1, 0])
-
-
-def _pictures(study: Study) -> None:
+def _pictures(study: RingStudy) -> None:
     clouds = {"data": study.data}
     for sampler in (FLOW, NOISY_FLOW):
         clouds[f"{sampler.split(',')[0]}, exact weights"] = study.digital(study.network(), sampler, study.context.seed)
@@ -203,27 +149,34 @@ def _pictures(study: Study) -> None:
     plot_scores(study.findings, study.network(), Ring(), study.settings.times[:2])
 
 
-def _cost(study: Study) -> None:
-    """One sample on the loop and on a graphics processor."""
-    analogue, duration = _exact(study, RELEASED), study.settings.loop.duration
-    ours = loop_cost(duration, analogue.array_power(analogue.run(study.start(500)).points[:, 0]))
-    study.findings.cost(ours)
-    theirs = processor(study.network(), study.settings.steps)
-    study.findings.figure(Figure.of(named.SPEED, theirs.seconds / duration, "x"))
-    study.findings.figure(Figure.of(named.SAVED, 100 * (1 - float(ours.energy_joule or 0) / theirs.joule), "%"))
-    study.findings.table("Cost of one sample", ("on", "time, µs", "energy, µJ", "basis"), [
-        ("the loop", 1e6 * duration, round(1e6 * float(ours.energy_joule or 0), 4), ours.basis),
-        ("a graphics processor", round(1e6 * theirs.seconds, 1), round(1e6 * theirs.joule, 4),
-         f"time: one sample alone, {study.settings.steps} steps of 10 kernels of 5 µs (assumed); energy: "
-         f"{theirs.operations:,.0f} operations in a batch at the peak of an RTX 4090"),
-    ], "The two bases differ, as the published ones seem to: a sample alone is slow, a batch is cheap.")  # fmt: skip
-    for claim in named.CLAIMS:
-        study.findings.not_comparable(claim.name, named.NOT_SAID)
+def _array(study: RingStudy) -> None:
+    """The acceptance figures on the array as it is assumed, sound cells, against the same network in software."""
+    sound = on_array(study)["all cells sound", FLOW]
+    digital = study.measured(study.digital(study.network(), FLOW, study.context.seed), study.context.seed)[0]
+    study.figure(named.RATIO, [v[0] / digital for v in sound], "", "dies")
+    study.figure(named.RADIUS_ERROR_CELLS, [abs(v[2] - 0.7) for v in sound], "", "dies")
+    study.figure(named.BAND_CELLS, [v[4] for v in sound], "%", "dies")
 
 
-def _exact(study: Study, reverse: Any) -> AnalogueSampler:
-    """The first network's loop on cells that hold what they should."""
-    return analogue_sampler(study.network(), written(0.0), reverse, study.settings.loop, study.streams.child("exact"))
+def _write_errors(study: RingStudy) -> None:
+    """How much KL rises from no error to 20 %, and what training with noise gives at 10 %."""
+    found, rises = write_grid(study), []
+    table_of_errors(study, found)
+    show_errors(study, found, 0, "write-errors", "KL(data || generated), nats")
+    for sampler in (FLOW, NOISY_FLOW):
+        clean = mean([of_die[0] for of_die in found["noisy", sampler, 0.0]])
+        rise = [of_die[0] - clean for of_die in found["noisy", sampler, 0.2]]
+        rises.append(study.figure(named.RISE[sampler], rise, "", "dies").interval)
+    if all(rises):
+        study.one(named.INTERVALS, rises[0].low - rises[1].high)  # type: ignore[union-attr]
+    for sampler, name in ((FLOW, named.HELP), (NOISY_FLOW, named.HELP_NOISY)):
+        trained, plain = (mean([of_die[0] for of_die in found[kind, sampler, 0.1]]) for kind in ("noisy", "plain"))
+        study.one(name, plain / trained)
+
+
+def _cost(study: RingStudy) -> None:
+    analogue = exact(study, RELEASED)
+    price(study, analogue.array_power(analogue.run(study.start(500)).points[:, 0]), named.CLAIMS, RELEASED_STEPS)
 
 
 def _statements(context: Context[RingSettings]) -> None:

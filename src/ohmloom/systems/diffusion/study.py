@@ -1,33 +1,62 @@
-"""One run of `diffusion-ring`: its networks, its data, its random streams, and the ways it generates points."""
+"""One run of a diffusion system: its networks, its random streams, and the ways it generates points."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
-from ohmloom.codesign.diffusion import Score, ScoreNetwork, VariancePreserving, histogram_divergence, radii, sample
+from ohmloom.codesign.diffusion import Reverse, ScoreNetwork, VariancePreserving
 from ohmloom.devices import Device
+from ohmloom.dynamics import Multipliers
 from ohmloom.experiments import Context, Figure
 from ohmloom.random import Streams
-from ohmloom.systems.diffusion.loops import analogue_sampler
-from ohmloom.systems.diffusion.settings import SAMPLERS, Kind, RingSettings, Wanted
-from ohmloom.systems.diffusion.training import ring_data
+from ohmloom.systems.diffusion.loops import AnalogueSampler, analogue_sampler
+from ohmloom.systems.diffusion.settings import Kind, Sizes, Wanted
 
-MEASURES = ("KL(data || generated)", "KL(generated || data)", "radius", "spread", "within the band, %")
+Settings = TypeVar("Settings", bound=Sizes)
 
 
-class Study:
-    """One run: its networks, its data to compare with, and its random streams."""
+class Study(ABC, Generic[Settings]):
+    """One run: its networks, its random streams, and what all diffusion systems do with them.
 
-    def __init__(self, context: Context[RingSettings], networks: dict[Wanted, ScoreNetwork]) -> None:
+    ``samplers`` by name: the first two, the flow and the stochastic one, make the 2 x 2 with the two trainings.
+    ``measures`` are the names of what is found of generated points.
+    """
+
+    samplers: ClassVar[Mapping[str, Reverse]]
+    measures: ClassVar[tuple[str, ...]]
+
+    def __init__(self, context: Context[Settings], networks: Mapping[Wanted, ScoreNetwork]) -> None:
         self.context, self.settings, self.findings = context, context.settings, context.findings
         self.networks, self.schedule = networks, VariancePreserving()
         self.streams = Streams(context.seed).child("diffusion")
-        self.data = ring_data(self.settings.samples, context.seed, "test data")
+
+    @property
+    def flow(self) -> str:
+        """The name of the deterministic sampler of the 2 x 2."""
+        return next(iter(self.samplers))
+
+    @property
+    def stochastic(self) -> str:
+        """The name of the stochastic one."""
+        return list(self.samplers)[1]
+
+    @abstractmethod
+    def start(self, samples: int, purpose: str = "start") -> Tensor:
+        """N(0, 1), as many points as ``samples`` stands for."""
+
+    @abstractmethod
+    def generated(self, analogue: AnalogueSampler, generator: torch.Generator, samples: int | None = None) -> Tensor:
+        """What a loop generates, by default as many samples as the settings say: (dies, ..., samples, 2)."""
+
+    @abstractmethod
+    def measured(self, points: Tensor, seed: int) -> list[float]:
+        """`measures` of the points of one die, made with the networks of a training seed."""
 
     def network(self, kind: Kind = "noisy", seed: int | None = None) -> ScoreNetwork:
         """A trained network; by default that of the first seed."""
@@ -42,31 +71,28 @@ class Study:
         """Record the mean of ``values``."""
         return self.findings.figure(Figure.over(name, values, unit, over))  # type: ignore[arg-type]
 
-    def start(self, samples: int, purpose: str = "start") -> Tensor:
-        """N(0, 1): (samples, 2)."""
-        return torch.randn(samples, 2, generator=self.streams.generator(purpose))
+    def one(self, name: str, value: float, unit: str = "") -> Figure:
+        """Record a single number."""
+        return self.findings.figure(Figure.of(name, value, unit))
 
-    def measures(self, points: Tensor) -> list[float]:
-        """`MEASURES` of generated points against fresh data."""
-        return [*histogram_divergence(self.data, points), *radii(points)]
-
-    def digital(self, score: Score, sampler: str, seed: int) -> Tensor:
-        """Points that a digital solver generates."""
-        reverse, generator = SAMPLERS[sampler], Streams(seed).child("digital", sampler).generator("noise")
-        training = ring_data(self.settings.data, seed)
-        start = reverse.starts(self.settings.samples, 2, generator, self.schedule, training)
-        return sample(score, self.schedule, reverse, start, steps=self.settings.steps, generator=generator)
+    def sampler(
+        self, network: ScoreNetwork, device: Device, reverse: Reverse, streams: Streams, *, dies: int = 1,
+        multipliers: Multipliers | None = None,
+    ) -> AnalogueSampler:  # fmt: skip
+        """The loop of this run's circuit with a network in cells of ``device``."""
+        held = self.settings.loop
+        return analogue_sampler(network, device, reverse, held, streams, dies=dies, multipliers=multipliers)
 
     def on_cells(
-        self, kind: Kind, sampler: str, device: Device, name: str, dies: int, seed: int | None = None
-    ) -> list[list[float]]:
-        """`MEASURES` of what each die's loop generates."""
-        streams = self.streams.child(name)
-        analogue = analogue_sampler(
-            self.network(kind, seed), device, SAMPLERS[sampler], self.settings.loop, streams, dies=dies
-        )
-        points = analogue.run(self.start(self.settings.samples), streams.generator("noise")).points[-1]
-        return [self.measures(of_die) for of_die in points]
+        self, kind: Kind, sampler: str, device: Device, name: str, dies: int, *, seed: int | None = None,
+        multipliers: Multipliers | None = None, samples: int | None = None,
+    ) -> list[list[float]]:  # fmt: skip
+        """`measures` of what each die's loop generates."""
+        streams, seed = self.streams.child(name), self.context.seed if seed is None else seed
+        network, reverse = self.network(kind, seed), self.samplers[sampler]
+        analogue = self.sampler(network, device, reverse, streams, dies=dies, multipliers=multipliers)
+        points = self.generated(analogue, streams.generator("noise"), samples)
+        return [self.measured(of_die, seed) for of_die in points]
 
 
 def mean(values: list[float]) -> float:

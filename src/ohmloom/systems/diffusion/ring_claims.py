@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from ohmloom.experiments import Claim, Control
+from ohmloom.systems.diffusion.energy import SAVED, SPEED
 from ohmloom.systems.diffusion.publication import JOURNAL, PREPRINT
 from ohmloom.systems.diffusion.settings import FLOW, KINDS, NOISY_FLOW, Kind
 
-SPEED = "speed of the loop against one sample at a time on a graphics processor"
-SAVED = "energy saved by the loop against a graphics processor at its peak"
-NOT_SAID = ("the accounting is published nowhere that we read: latency of a sample, energy of a batch are two bases, "
-            "ours are printed")  # fmt: skip
 FLOOR, FLOOR_BACK = "KL(data || data), sampling floor", "KL(data || data), sampling floor, other draw"
 RATIO = "KL(data || generated): cells as written, over the digital network"
 RADIUS_ERROR = "radius of generated points: distance from 0.70"
 BAND = "generated points within 0.70 ± 0.12"
+RADIUS_ERROR_CELLS = "radius of points generated on cells as written: distance from 0.70"
+BAND_CELLS = "points generated on cells as written within 0.70 ± 0.12"
 RISE = {name: f"rise of KL at 20 % write error, trained with noise, {name}" for name in (FLOW, NOISY_FLOW)}
 INTERVALS = "rise of KL: low end of the flow's interval less high end of the stochastic one's"
 HELP = "KL at 10 % write error, flow: trained without noise over trained with"
 HELP_NOISY = "KL at 10 % write error, stochastic: trained without noise over trained with"
 PATH = "loop against the digital equation: largest difference of a path"
+HALVED_KL = "halved step, flow: change of KL over its spread between starts"
 HALVED = "halved step, noise per time: change of the spread of radii"
 WRONG = "halved step, noise per step: change of the spread of radii"
 STRICT = "exact flow with the released rates from N(0, 1): points within the band"
 SHUFFLED, SILENT = "shuffled weights: points within the band", "no score: points within the band"
-TIMELESS = "constant time signal: points within the band"
+TIMELESS = "constant time signal: KL over that with the time"
 
 
 def divergence(sampler: str, kind: Kind = "noisy") -> str:
@@ -34,8 +34,8 @@ def divergence_back(sampler: str, kind: Kind = "noisy") -> str:
     return f"KL(generated || data), {KINDS[kind]}, {sampler}"
 
 
-def score_error_at(t: float) -> str:
-    return f"score error at t = {t:g}"
+def score_error_at(t: float, kind: Kind = "noisy") -> str:
+    return f"score error at t = {t:g}, {KINDS[kind]}"
 
 
 CLAIMS = tuple(
@@ -53,6 +53,10 @@ CONTROLS = (
             figure=RADIUS_ERROR, rule="at_most", bound=0.02),
     Control(name="points lie on the ring", expectation="At least 85 % within 0.70 ± 0.12 (acceptance).", figure=BAND,
             rule="at_least", bound=85, unit="%"),
+    Control(name="the ring on cells has its radius", expectation="Mean radius within 0.02 of 0.70 on the 180 nm array, "
+            "all cells sound (acceptance).", figure=RADIUS_ERROR_CELLS, rule="at_most", bound=0.02),
+    Control(name="points on cells lie on the ring", expectation="At least 85 % within 0.70 ± 0.12 there (acceptance).",
+            figure=BAND_CELLS, rule="at_least", bound=85, unit="%"),
     Control(name="the loop solves the equation", expectation="Staircases, integrators and clamps within 2 % of the "
             "swing of the digital equation with the same weights (acceptance).", figure=PATH, rule="at_most", bound=2,
             unit="%"),
@@ -62,6 +66,8 @@ CONTROLS = (
             figure=HELP, rule="at_least", bound=1.5),
     Control(name="training with noise helps the stochastic sampler", expectation="At least 1.2 times smaller.",
             figure=HELP_NOISY, rule="at_least", bound=1.2),
+    Control(name="halving the step does not change KL", expectation="By less than its spread between starts "
+            "(acceptance).", figure=HALVED_KL, rule="at_most", bound=1),
     Control(name="halving the step changes nothing", expectation="Noise per time: at most 10 % of the spread, three "
             "times its sampling error at 1,000 points.", figure=HALVED, rule="at_most", bound=10, unit="%"),
     Control(name="noise of fixed size per step is wrong", expectation="Must fail: the spread changes by at least 15 %.",
@@ -71,6 +77,7 @@ CONTROLS = (
             unit="points"),
     *(Control(name=f"{what} generate nothing", expectation="Must fail: at most half of the points within the band.",
               figure=figure, rule="at_most", bound=50, unit="%")
-      for what, figure in (("shuffled weights", SHUFFLED), ("loops without score", SILENT),
-                           ("networks that do not know the time", TIMELESS))),
+      for what, figure in (("shuffled weights", SHUFFLED), ("loops without score", SILENT))),
+    Control(name="networks that do not know the time generate another distribution", expectation="Must fail: KL at "
+            "least twice as large (the bound of the acceptance).", figure=TIMELESS, rule="at_least", bound=2),
 )  # fmt: skip
