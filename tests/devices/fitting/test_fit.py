@@ -159,6 +159,15 @@ def test_conduction_has_its_form(fit):
     assert straight.number("deviation of a state from cycle to cycle, relative").value == pytest.approx(0.05, rel=0.5)
 
 
+def test_points_at_a_current_limit_say_nothing_about_the_cell(fit):
+    bent = IDEAL.replace(conduction=HyperbolicSine(scale=0.4))
+    columns = draw_sweeps(bent, states=(2e-6, 40e-6), devices=6, cycles=4, seed=9)
+    columns["current_A"] = np.clip(columns["current_A"], -60e-6, 60e-6)
+    found = fit(sweeps=columns)
+    assert found.number("sinh conduction: voltage scale v0").value == pytest.approx(0.4, rel=0.01)
+    assert any("at the limit" in note for note in found.notes)
+
+
 def test_pulse_trains_tell_what_is_reached(fit):
     found = fit(programming=draw_programming(IDEAL.replace(programming=RULE), TARGETS, 10))
     assert found.number("mean reached at a target of 45 µS").value == pytest.approx(44e-6, abs=0.6e-6)

@@ -16,6 +16,8 @@ Integers = NDArray[np.int64]
 
 POINTS = 5  # of a branch at least
 DEVICES = 5  # from so many on, devices are resampled; of fewer, their cycles
+LIMITED = 0.001  # so near to the largest current of a sweep points count as held there by a current limit,
+PLATEAU = 5  # if they are so many
 NEAR_ZERO = 0.02  # of the largest voltage: points below it say more about the meter than about the cell
 
 
@@ -32,7 +34,7 @@ class Branches:
     units: int
     by_device: bool
     returning: bool  # False: the sweeps only rise
-    left_out: int  # points without a current above the floor
+    left_out: int  # points at the floor or at the current limit, or of branches that are too short
 
     def of(self, chosen: NDArray[np.bool_]) -> Self:
         """Those of some of the units, ``chosen`` (units,)."""
@@ -71,12 +73,20 @@ def branches(table: Table, floor: float) -> Branches:
     raise DataError(message(table.file, rule, f"none in {len(table)} rows", "Give sweeps in the order of time."))
 
 
+def _limited(sweep: Integers, current: Numbers) -> NDArray[np.bool_]:
+    """The points at which a current limit (compliance) and not the cell sets the current."""
+    largest = np.zeros(int(sweep.max()) + 1)
+    np.maximum.at(largest, sweep, current)
+    near = current >= (1 - LIMITED) * largest[sweep]
+    return near & (np.bincount(sweep[near], minlength=len(largest)) >= PLATEAU)[sweep]
+
+
 def _collect(
     table: Table, sweep: Integers, branch: Integers, inside: NDArray[np.bool_], floor: float, returning: bool
 ) -> Branches | None:
     size, current = np.abs(table["voltage_V"]), np.abs(table["current_A"])
     usable = inside & (size > NEAR_ZERO * size.max())
-    keep = usable & (current > floor)
+    keep = usable & (current > floor) & ~_limited(sweep, current)
     if not keep.any():
         return None
     counts = np.bincount(branch[keep], minlength=int(branch.max()) + 1)

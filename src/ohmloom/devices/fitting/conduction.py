@@ -18,7 +18,6 @@ from ohmloom.devices.fitting.branches import Branches
 from ohmloom.devices.fitting.stuck import weighted_quantiles
 
 Numbers = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 GRID = np.geomspace(0.04, 25.0, 61)  # v0 over the largest voltage
 FINE = np.geomspace(1 / 1.15, 1.15, 41)  # around the best one
@@ -33,12 +32,13 @@ def log_law(voltage: Numbers, v0: float | None) -> Numbers:
     return math.log(v0) + x + np.log(-np.expm1(-2 * x) / 2)
 
 
-def _sums(data: Branches, v0: float | None) -> tuple[Numbers, Numbers, Integers]:
+def _sums(data: Branches, v0: float | None) -> tuple[Numbers, Numbers, Numbers]:
     """log g of each branch, the sum of squares around it, and the number of its points."""
     y = np.log(data.current) - log_law(data.voltage, v0)
-    count = np.bincount(data.branch)
+    count = np.bincount(data.branch).astype(np.float64)
     mean = np.bincount(data.branch, y) / count
-    return mean, np.bincount(data.branch, (y - mean[data.branch]) ** 2), count
+    squares = np.bincount(data.branch, (y - mean[data.branch]) ** 2)
+    return mean, squares.astype(np.float64), count
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -109,7 +109,7 @@ def fit_conduction(data: Branches) -> Conduction:
         sinh=sinh,
         scales=scales,
         squares=per_law["sinh" if sinh else "ohmic"],
-        points=np.bincount(data.unit, count - 1.0),
+        points=np.bincount(data.unit, count - 1).astype(np.float64),
     )
     found.picture.update(_picture(data, found.law(np.ones(data.units))))  # type: ignore[attr-defined]
     return found
@@ -117,7 +117,7 @@ def fit_conduction(data: Branches) -> Conduction:
 
 def _squares(data: Branches, scales: Numbers) -> Numbers:
     """Sums of squares for each v0, (scales, units)."""
-    return np.stack([np.bincount(data.unit, _sums(data, float(v0))[1]) for v0 in scales])
+    return np.stack([np.bincount(data.unit, _sums(data, float(v0))[1]) for v0 in scales]).astype(np.float64)
 
 
 def _notes(data: Branches) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ def _notes(data: Branches) -> tuple[str, ...]:
     if data.left_out:
         share = 100 * data.left_out / (data.left_out + len(data.branch))
         notes.append(
-            f"{share:.1f} % of the points of branches were left out: currents at the floor, or short branches."
+            f"{share:.1f} % of the points of branches were left out: at the floor, at the limit, or short branches."
         )
     return tuple(notes)
 

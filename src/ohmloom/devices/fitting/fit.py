@@ -38,13 +38,13 @@ UNITS = {"S": CONDUCTANCE, "s": TIME, "V": VOLTAGE}
 class Sample(NamedTuple):
     """What a table resamples."""
 
-    count: int
+    size: int
     noun: str
 
     @property
     def text(self) -> str:
         """The count with its noun."""
-        return f"{self.count:,} {self.noun}"
+        return f"{self.size:,} {self.noun}"
 
 
 @dataclass(frozen=True)
@@ -198,13 +198,13 @@ def _resample(
     aspects: tuple[Aspect, ...], sizes: Mapping[str, Sample], settings: Settings, advance: Callable[[str], object]
 ) -> tuple[dict[str, float], dict[str, Numbers]]:
     """The numbers of the fit, and of each resample."""
-    found = {key: value for a in aspects for key, value in a.values(np.ones(sizes[a.table].count)).items()}
+    found = {key: value for a in aspects for key, value in a.values(np.ones(sizes[a.table].size)).items()}
     chances = {
         kind: np.random.default_rng(Streams(settings.seed).child("fit", kind).key("bootstrap")) for kind in sizes
     }
     resampled: dict[str, Numbers] = {key: np.empty(settings.resamples) for key in found}
     for i in range(settings.resamples):
-        weights = {kind: resampled_weights(sizes[kind].count, chances[kind]) for kind in sizes}
+        weights = {kind: resampled_weights(sizes[kind].size, chances[kind]) for kind in sizes}
         for aspect in aspects:
             for key, value in aspect.values(weights[aspect.table]).items():
                 resampled[key][i] = value
@@ -227,7 +227,7 @@ def _number(
         method = f"Clopper-Pearson, {quantity.counted[0]:,} of {quantity.counted[1]:,}"
     else:
         sample = sizes[aspect.table]
-        low, high = percentile_interval(value, resampled[quantity.name], sample.count, settings.level)
+        low, high = percentile_interval(value, resampled[quantity.name], sample.size, settings.level)
         method = f"bootstrap over {sample.text}"
     return Number(quantity.name, quantity.unit, value, low, high, settings.level, method, aspect.table)
 

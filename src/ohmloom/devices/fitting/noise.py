@@ -33,6 +33,7 @@ FORMS = ("additive", "relative", "additive and relative", "tabulated")
 TABLE = 6  # knots
 SURE = 3.0  # a slow part must exceed its own standard error so many times
 READ_TIME = 1e-6
+ROUNDS = 4  # of weights that follow the fit
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Variograms:
 
     def slow(self) -> Numbers:
         """phi of each lag."""
-        return slow_growth(self.lags * self.spacing, self.slowest, self.fastest)
+        return slow_growth(np.asarray(self.lags * self.spacing, dtype=np.float64), self.slowest, self.fastest)
 
 
 def slow_growth(tau: Numbers, slowest: float, fastest: float) -> Numbers:
@@ -172,7 +173,8 @@ def _moments(form: str, knots: Numbers, data: Variograms, phi: Numbers, slow: bo
     freedom = data.pairs / (1.0 + data.lags[:, None])
     model = np.repeat((data.gamma * data.pairs).sum(0)[None] / data.pairs.sum(0), len(phi), axis=0)
     model = np.maximum(model, 1e-3 * np.median(model[model > 0])) if (model > 0).any() else np.ones_like(model)
-    for _ in range(4):
+    parts, right = np.zeros((len(data.g), *bases.shape[2:] * 2)), np.zeros((len(data.g), *bases.shape[2:]))
+    for _ in range(ROUNDS):
         weight = freedom / model**2
         parts = np.einsum("lb,lbi,lbj->bij", weight, bases, bases)
         right = np.einsum("lb,lbi,lb->bi", weight, bases, data.gamma)
@@ -208,8 +210,8 @@ def _kept(count: int, data: Variograms) -> float:
     """The variance of a mean over ``count`` reads of 1/f noise of unit variance."""
     if count == 1:
         return 1.0
-    apart = np.arange(1, count)
-    correlation = 1 - slow_growth(apart * data.spacing, data.slowest, data.fastest)
+    apart = np.arange(1, count, dtype=np.float64)
+    correlation = 1 - slow_growth(np.asarray(apart * data.spacing), data.slowest, data.fastest)
     return float((count + 2 * ((count - apart) * correlation).sum()) / count**2)
 
 

@@ -61,9 +61,9 @@ def fit_reached(table: str, entries: Entries) -> Reached:
     levels = np.unique(entries.target)
     sums = Sums(entries.cell, entries.target, entries.level - entries.target, entries.variance)
     ones = np.ones(int(entries.cell.max()) + 1)
-    spans = np.linspace(levels[0], levels[-1], 2)
+    low, high = float(levels[0]), float(levels[-1])
     choices = {
-        f"{n} knot{'s' * (n > 1)}": np.linspace(*spans, n) if n > 1 else spans.mean(keepdims=True) for n in KNOTS
+        f"{n} knot{'s' * (n > 1)}": np.linspace(low, high, n) if n > 1 else np.array([(low + high) / 2]) for n in KNOTS
     }
     choices = {name: knots for name, knots in choices.items() if len(knots) <= max(1, len(entries.cell) // LEAST)}
     choices = {name: knots for name, knots in choices.items() if len(knots) <= max(1, len(levels))}

@@ -104,7 +104,8 @@ def fit_spread(sums: Sums, weights: Numbers, means: Numbers | None, spreads: Num
 
 def _least_squares(basis: Numbers, weight: Numbers, moment: Numbers) -> Numbers:
     """argmin Σ weight (basis a)^2 - 2 moment basis a; the smallest solution where a coefficient has no data."""
-    return np.linalg.lstsq(basis.T @ (weight[:, None] * basis), basis.T @ moment, rcond=1e-12)[0]
+    found = np.linalg.lstsq(basis.T @ (weight[:, None] * basis), basis.T @ moment, rcond=1e-12)[0]
+    return np.asarray(found, dtype=np.float64)
 
 
 def best_by_bic(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +118,7 @@ def fit_range(
         Quantity("share of cells stuck off", counted=counts[1]),
         Quantity("yield: share of cells that work", counted=whole),
     )
-    parts = {"g_min": Ref(quantities[0].name), "g_max": Ref(quantities[1].name)}
+    parts: dict[str, Any] = {"g_min": Ref(quantities[0].name), "g_max": Ref(quantities[1].name)}
     notes = []
     if target is None:
         stays = "Tables without target_S cannot tell cells that are stuck on"

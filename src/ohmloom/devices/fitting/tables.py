@@ -172,7 +172,7 @@ def check(table: Table, settings: Settings) -> None:
         _check_conductances(table, settings)
     reading = "current_A" if table.kind is SWEEPS else "conductance_S"
     _check_varies(table, reading)
-    if not settings.keep_saturated:
+    if not settings.keep_saturated and table.kind is not SWEEPS:  # points at a current limit are left out of sweeps
         _check_saturation(table, reading)
     if table.kind is READS:
         _check_order(table, "time_s")

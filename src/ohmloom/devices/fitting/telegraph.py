@@ -59,9 +59,10 @@ def find_jumps(bursts: Bursts, cells: int, chosen: Flags) -> Jumps | None:
     found = np.zeros(cells, bool)
     numbers = np.zeros((6, cells))
     for cell in np.flatnonzero(longest >= 0):
-        found[cell], numbers[:, cell] = _look(bursts.read(longest[cell]))
+        found[cell], numbers[:, cell] = _look(bursts.read(int(longest[cell])))
     spacing = float(np.median(bursts.spacing[long]))
-    return Jumps(longest >= 0, found, longest, *numbers, spacing)
+    low, high, reads_low, reads_high, ups, downs = numbers
+    return Jumps(longest >= 0, found, longest, low, high, reads_low, reads_high, ups, downs, spacing)
 
 
 def _look(reads: Numbers) -> tuple[bool, Numbers]:
@@ -132,7 +133,7 @@ def fit_telegraph(table: str, bursts: Bursts, jumps: Jumps) -> Telegraph | None:
     relative = np.where(jumps.found, (jumps.high - jumps.low) / bursts.mean[jumps.burst], 0.0)
     where = np.flatnonzero(jumps.found)
     shown = where[np.argsort(-relative[where])][:3]
-    series = [(int(cell), bursts.read(jumps.burst[cell]), jumps.low[cell], jumps.high[cell]) for cell in shown]
+    series = [(int(cell), bursts.read(int(jumps.burst[cell])), jumps.low[cell], jumps.high[cell]) for cell in shown]
     return Telegraph(
         table=table,
         quantities=quantities,
