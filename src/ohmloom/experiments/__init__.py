@@ -5,6 +5,7 @@ as they come; ``result.json`` is always whole, and an interrupted run goes on af
 """
 
 from ohmloom.experiments.claims import Claim, Control
+from ohmloom.experiments.diagnosis import Diagnosis, diagnose
 from ohmloom.experiments.figures import Figure, say
 from ohmloom.experiments.findings import Findings
 from ohmloom.experiments.folder import RunFile, default_folder
@@ -15,7 +16,27 @@ from ohmloom.experiments.running import run
 from ohmloom.experiments.system import Context, System, Tier, check_system
 from ohmloom.experiments.trainings import Job, Trainings, save_state, told, trainings
 
-__all__ = ["Claim", "Context", "Control", "Cost", "CostShare", "DataUse", "Figure", "Findings", "Interval", "Job"]
+__all__ = [
+    "Claim",
+    "Context",
+    "Control",
+    "Cost",
+    "CostShare",
+    "DataUse",
+    "Diagnosis",
+    "Figure",
+    "Findings",
+    "Interval",
+    "Job",
+]
 __all__ += ["Paper", "Progress", "Result", "RunFile", "Silent", "Statement", "System", "Table", "Tier", "Trainings"]
-__all__ += ["bootstrap_interval", "check_system", "clopper_pearson", "default_folder", "open_progress", "read_result"]
+__all__ += [
+    "bootstrap_interval",
+    "check_system",
+    "clopper_pearson",
+    "default_folder",
+    "diagnose",
+    "open_progress",
+    "read_result",
+]
 __all__ += ["run", "save_state", "say", "t_interval", "told", "trainings", "wilson"]

@@ -3,6 +3,7 @@
 from ohmloom.nn.calibration import calibrate, learn_clips, permuted, random_like
 from ohmloom.nn.checkpoint import digital_state, load, save
 from ohmloom.nn.convert import convert, converted
+from ohmloom.nn.exchange import export_cells, import_cells
 from ohmloom.nn.hardware import (
     ProgramReport,
     age,
@@ -44,6 +45,8 @@ __all__ = [
     "converted",
     "cost",
     "digital_state",
+    "export_cells",
+    "import_cells",
     "learn_clips",
     "load",
     "matrices",
