@@ -147,8 +147,8 @@ def _changed(network: ScoreNetwork, change: str, seed: int) -> ScoreNetwork:
         return shuffled(network, seed)
     other = deepcopy(network)
     if change == "swapped":
-        first = other.embedding[0]  # type: ignore[index]
-        first.weight.copy_(first.weight.roll(-1, 1))
+        first = next(other.embedding.parameters())  # type: ignore[union-attr]  # (width, classes)
+        first.copy_(first.roll(-1, 1))
     return other
 
 

@@ -87,13 +87,16 @@ def read_noise(study: RingStudy) -> None:
         study.figure(f"KL(data || generated), flow, {KINDS[kind]}, read noise {100 * noise:g} %", values[:1])
         found[kind, noise] = values
     for kind in KINDS:
-        for column in (0, 1):
-            label = f"{study.measures[column]}, {KINDS[kind]}"
-            lines.append({"label": label, "values": [found[kind, noise][column] for noise in noises]})
+        lines.append({"label": KINDS[kind], "values": [found[kind, noise][0] for noise in noises]})
     study.findings.plot("noise_curves", name="read-noise", noise=[100 * noise for noise in noises], lines=lines,
-                        noise_axis="read noise of each cell in 1 µs, %", axis="nats",
+                        noise_axis="read noise of each cell in 1 µs, %", axis="KL(data || generated), nats",
                         caption=f"Flow on the loop with amplifiers' poles; {settings.read_samples:,} points, whose "
                         "floor is higher.")  # fmt: skip
+    rows = [(KINDS[kind], f"{100 * noise:g} %", *(round(value, 3) for value in found[kind, noise]))
+            for kind, noise in todo]  # fmt: skip
+    study.findings.table("Read noise", ("network", "noise", *study.measures), rows,
+                         "Of each cell in a read of 1 µs, as a white process; flow, with amplifiers' poles; "
+                         f"{settings.read_samples:,} points.")  # fmt: skip
 
 
 def _with_reads(study: RingStudy, kind: Kind, noise: float) -> list[float]:
