@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import ohmloom
-from ohmloom.cli import boards, doctor, files, fit, lists, models, run, spice
+from ohmloom.cli import boards, doctor, files, fit, lists, models, run, search, spice
 
 __all__ = ["app", "main"]
 
@@ -25,6 +25,8 @@ app.add_typer(lists.lists, name="list")
 app.command("summary")(models.summary)
 app.command("evaluate")(models.evaluate)
 app.command("diagnose")(models.diagnose)
+app.command("search")(search.search)
+app.command("sweep")(search.sweep)
 app.add_typer(fit.fit, name="fit")
 app.command("report")(files.report)
 app.command("compare")(boards.compare)
