@@ -60,6 +60,8 @@ TRAINED = {
     "training on recovers the segmentation",
     "the twin follows unseen wave forms",
     "the noise-aware twin bears 5 % write noise",
+    "replay",
+    "state reset",
     "one sine is not enough",
     "noise-aware training pays at 3 %",
     "noise-aware training pays at 5 %",

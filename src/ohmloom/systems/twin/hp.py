@@ -15,7 +15,7 @@ from ohmloom.systems.twin.publication import PAPER
 from ohmloom.systems.twin.settings import AWARE, GRU, LSTM, NO_STATE, ONE, RESIDUAL, RNN, TWIN, TwinSettings
 
 MODELS = (AWARE, TWIN, ONE, RESIDUAL, RNN, GRU, LSTM, NO_STATE)
-BRIEF = Shooting(windows=32, steps=60, whole=2)
+BRIEF = Shooting(windows=16, steps=40, whole=1)
 SETTINGS = TwinSettings(plan=Shooting(steps=1500, whole=50), aware=Shooting(steps=1000, whole=1500))
 
 
