@@ -16,7 +16,7 @@ from ohmloom.devices.fitting.aspects import Aspect, Check, Quantity
 from ohmloom.devices.fitting.assembly import build, drawn, template
 from ohmloom.devices.fitting.branches import Branches, branches
 from ohmloom.devices.fitting.conduction import fit_conduction, fit_states
-from ohmloom.devices.fitting.intervals import counted_interval, percentile_interval, resampled_weights
+from ohmloom.devices.fitting.intervals import bootstrap_interval, counted_interval, resampled_weights
 from ohmloom.devices.fitting.levels import fit_levels
 from ohmloom.devices.fitting.programming import Entries, fit_reached
 from ohmloom.devices.fitting.reads import Prepared, fit_reads, look_for_jumps, prepare
@@ -227,7 +227,7 @@ def _number(
         method = f"Clopper-Pearson, {quantity.counted[0]:,} of {quantity.counted[1]:,}"
     else:
         sample = sizes[aspect.table]
-        low, high = percentile_interval(value, resampled[quantity.name], sample.size, settings.level)
+        low, high = bootstrap_interval(value, resampled[quantity.name], sample.size, settings.level)
         method = f"bootstrap over {sample.text}"
     return Number(quantity.name, quantity.unit, value, low, high, settings.level, method, aspect.table)
 

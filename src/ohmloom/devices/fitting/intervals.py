@@ -17,6 +17,20 @@ def resampled_weights(cells: int, generator: np.random.Generator) -> Numbers:
     return np.bincount(generator.integers(cells, size=cells), minlength=cells).astype(np.float64)
 
 
+def bootstrap_interval(found: float, resampled: Numbers, cells: int, level: float) -> tuple[float, float]:
+    """The interval of a fitted number from its values in bootstrap resamples.
+
+    Of a number that is positive in all of them, that of its logarithm, log x ± z s, with s the deviation of the
+    logarithms and z as in `percentile_interval`: deviations of few cells are skewed, and percentiles too narrow (for
+    60 cells these hold 92, this 94 of 100). Of other numbers, percentiles.
+    """
+    known = resampled[np.isfinite(resampled)]
+    if found <= 0 or len(known) < 2 or known.min() <= 0:
+        return percentile_interval(found, resampled, cells, level)
+    reach = math.exp(_widened(cells, level) * float(np.log(known).std(ddof=1)))
+    return found / reach, found * reach
+
+
 def percentile_interval(found: float, resampled: Numbers, cells: int, level: float) -> tuple[float, float]:
     """The bias-corrected percentile interval, widened for few cells.
 
@@ -28,12 +42,17 @@ def percentile_interval(found: float, resampled: Numbers, cells: int, level: flo
     known = resampled[np.isfinite(resampled)]
     if len(known) < 2:
         return found, found
-    z = math.sqrt(cells / (cells - 1)) * float(stdtrit(cells - 1, (1 + level) / 2))
+    z = _widened(cells, level)
     below = (np.sum(known < found) + 0.5 * np.sum(known == found)) / len(known)
     edge = 1 / (2 * len(known))
     bias = float(np.clip(ndtri(np.clip(below, edge, 1 - edge)), -1, 1))
     low, high = np.quantile(known, [float(ndtr(2 * bias - z)), float(ndtr(2 * bias + z))])
     return float(low), float(high)
+
+
+def _widened(cells: int, level: float) -> float:
+    """How many standard errors an interval reaches to each side."""
+    return math.sqrt(cells / (cells - 1)) * float(stdtrit(cells - 1, (1 + level) / 2))
 
 
 def counted_interval(hits: int, trials: int, level: float) -> tuple[float, float]:

@@ -173,7 +173,8 @@ def _moments(form: str, knots: Numbers, data: Variograms, phi: Numbers, slow: bo
     freedom = data.pairs / (1.0 + data.lags[:, None])
     model = np.repeat((data.gamma * data.pairs).sum(0)[None] / data.pairs.sum(0), len(phi), axis=0)
     model = np.maximum(model, 1e-3 * np.median(model[model > 0])) if (model > 0).any() else np.ones_like(model)
-    parts, right = np.zeros((len(data.g), *bases.shape[2:] * 2)), np.zeros((len(data.g), *bases.shape[2:]))
+    size = bases.shape[-1]
+    parts, right = np.zeros((len(data.g), size, size)), np.zeros((len(data.g), size))
     for _ in range(ROUNDS):
         weight = freedom / model**2
         parts = np.einsum("lb,lbi,lbj->bij", weight, bases, bases)
@@ -181,7 +182,7 @@ def _moments(form: str, knots: Numbers, data: Variograms, phi: Numbers, slow: bo
         found = _solve(parts.sum(0), right.sum(0))
         fresh = bases @ found
         model = np.maximum(fresh, 1e-6 * fresh.max())
-    moments = np.zeros((cells, parts.shape[1], parts.shape[1] + 1))
+    moments = np.zeros((cells, size, size + 1))
     np.add.at(moments, data.cell, np.concatenate([parts, right[:, :, None]], axis=2))
     return moments
 

@@ -86,7 +86,7 @@ def _usual(level: Numbers, target: Numbers) -> tuple[Numbers, Numbers]:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Range(Aspect):
-    """g_min and g_max as quantiles of what the working cells hold, and the yield."""
+    """g_min and g_max as quantiles of what the working cells hold; with targets also stuck cells and the yield."""
 
     cell: Integers  # of each writing of a working cell
     level: Numbers  # S
@@ -95,6 +95,8 @@ class Range(Aspect):
 
     def estimate(self, weights: Numbers) -> Numbers:
         low, high = weighted_quantiles(self.level, weights[self.cell], self.at)
+        if len(self.quantities) == 2:
+            return np.array([low, high])
         on, off = self.stuck.on_judged, self.stuck.off_judged
         shares = (_share(weights, self.stuck.on, on), _share(weights, self.stuck.off, off))
         return np.array([low, high, *shares, _share(weights, self.stuck.working, self.stuck.judged)])
@@ -111,7 +113,7 @@ def fit_range(
         for flags, judged in ((stuck.on, stuck.on_judged), (stuck.off, stuck.off_judged))
     ]
     whole = (int((stuck.judged & stuck.working).sum()), int(stuck.judged.sum()))
-    quantities = (
+    quantities: tuple[Quantity, ...] = (
         Quantity(f"g_min: {low} of the conductances", "S"),
         Quantity(f"g_max: {high} of the conductances", "S"),
         Quantity("share of cells stuck on", counted=counts[0]),
@@ -122,6 +124,7 @@ def fit_range(
     notes = []
     if target is None:
         stays = "Tables without target_S cannot tell cells that are stuck on"
+        quantities = quantities[:2]
         notes.append(f"{stays}, nor whether a cell that does not conduct is stuck off or was never formed.")
     else:
         parts["faults"] = {
