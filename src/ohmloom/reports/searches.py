@@ -66,8 +66,8 @@ def _pictures(found: Found) -> list[tuple[str, str, str, Figure]]:
         pictures.append(("front", "The front", "Each point is a trial; those of the front are joined: nothing that was "
                          "tried is better in both.", front(found)))  # fmt: skip
     else:
-        pictures.append(("course", "How it was found", "Each point is a trial, in the order of their proposals; the line "
-                         "is the best so far.", course(found)))  # fmt: skip
+        pictures.append(("course", "How it was found", "Each point is a trial, in the order of their proposals; the "
+                         "line is the best so far.", course(found)))  # fmt: skip
     if len(found.done) > 3:
         pictures.append(("sensitivity", "What mattered", "Rank correlation (Spearman) of each variable with each "
                          "objective over all trials that gave a result.", sensitivity(found)))  # fmt: skip

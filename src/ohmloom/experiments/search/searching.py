@@ -90,8 +90,8 @@ class Found:
     @property
     def front(self) -> list[Entry]:
         """Trials that keep all bounds and that no other one dominates: the best one, or the Pareto front."""
-        gains = [self.search and _gains(self.search, entry) for entry in self.entries]
-        table = torch.tensor(gains, dtype=torch.float64).view(len(self.entries), -1)
+        gains = [_gains(self.search, entry) for entry in self.entries]
+        table = torch.tensor(gains, dtype=torch.float64).view(-1, len(self.search.wanted))
         chosen = dominating(table)
         best = [entry for entry, good in zip(self.entries, chosen.tolist(), strict=True) if good]
         return best if len(self.search.wanted) > 1 else best[:1]
@@ -183,7 +183,7 @@ def _proposed(what: Search, held: Journal, entries: dict[int, Entry], busy: Sequ
     else:
         variables = len(what.variables)
         points = torch.tensor([entry.point for entry in done], dtype=torch.float64).view(-1, variables)
-        gains = torch.tensor([_gains(what, entry) for entry in done], dtype=torch.float64).view(len(done), -1)
+        gains = torch.tensor([_gains(what, entry) for entry in done], dtype=torch.float64).view(-1, len(what.wanted))
         waiting = torch.tensor([entries[i].point for i in busy], dtype=torch.float64).view(-1, variables)
         point = propose(
             points, gains, index=index, seed=what.seed, initial=what.initial, pending=waiting,
