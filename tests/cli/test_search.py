@@ -51,7 +51,7 @@ def test_a_search_over_chips(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert [trial["state"] for trial in found["trials"]] == ["done"] * 3, found
     for trial in found["trials"]:
-        kept = json.loads((out / "trials" / f"{trial['index']:04d}" / "trial.json").read_text())
+        kept = json.loads((out / "trials" / f"{trial['number']:04d}" / "trial.json").read_text())
         assert (
             kept["chip"]["mapping"]["readout"]["converter"]["bits"]
             == trial["values"]["chip.mapping.readout.converter.bits"]

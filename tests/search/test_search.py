@@ -38,7 +38,7 @@ LOW = (Objective(figure="height", direction="minimise"),)
 
 def told(found: Found) -> list[Any]:
     """What must be the same: everything but seconds and attempts."""
-    return [(e.index, e.point, e.values, e.seen, e.state, e.found, e.error) for e in found.entries]
+    return [(e.number, e.point, e.values, e.seen, e.state, e.found, e.error) for e in found.entries]
 
 
 @pytest.mark.parametrize("method", ["grid", "random", pytest.param("bayesian", marks=needs_botorch)])
@@ -49,7 +49,7 @@ def test_two_undisturbed_searches_are_the_same(method: Any, tmp_path: Path) -> N
     assert len(runs[0].entries) == (25 if method == "grid" else 8)
     assert all(entry.state == "done" for entry in runs[0].entries)
     best = min(runs[0].done, key=lambda entry: entry.found["height"])  # type: ignore[index]
-    assert [entry.index for entry in runs[0].front] == [best.index]
+    assert [entry.number for entry in runs[0].front] == [best.number]
 
 
 @needs_botorch
@@ -76,8 +76,8 @@ def test_a_front_keeps_its_bounds(tmp_path: Path) -> None:
             assert other.found is not None
             better = other.found["height"] < entry.found["height"] and other.found["left"] > entry.found["left"]
             assert not better
-    known = {entry.index for entry in found.done}
-    assert all(set(entry.seen) <= known and all(i < entry.index for i in entry.seen) for entry in found.entries)
+    known = {entry.number for entry in found.done}
+    assert all(set(entry.seen) <= known and all(i < entry.number for i in entry.seen) for entry in found.entries)
 
 
 def test_failures_are_recorded_and_the_search_goes_on(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def _search(file: Path, out: Path, workers: int, scheduler: str | None, as_json:
         found = run(what, what.trial, out, workers=workers, executor=executor, progress=progress)
     page = write_search(found, out)
     if as_json:
-        show_json({"report": str(page), "note": found.note, "front": [entry.index for entry in found.front],
+        show_json({"report": str(page), "note": found.note, "front": [entry.number for entry in found.front],
                    "trials": [entry._asdict() for entry in found.entries]})  # fmt: skip
         return
     _show(found)
@@ -79,6 +79,6 @@ def _show(found: Found) -> None:
     failed = [entry for entry in found.entries if entry.state == "failed"]
     typer.echo(f"{len(found.done)} of {len(found.entries)} trials gave a result.")
     for entry in failed[:5]:
-        typer.echo(f"trial {entry.index}: {entry.error}")
+        typer.echo(f"trial {entry.number}: {entry.error}")
     if found.note:
         typer.echo(found.note)

@@ -60,7 +60,7 @@ def courses(panels: Sequence[Panel]) -> Figure:
     return figure
 
 
-def _look(number: int) -> dict[str, object]:
+def _look(number: int) -> dict[str, Any]:
     if number == 0:
         return {"color": style.MUTED, "linewidth": 3.2, "alpha": 0.45}
     return {"color": style.LINES[(number - 1) % len(style.LINES)], "linewidth": 1.3}

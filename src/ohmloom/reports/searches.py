@@ -41,7 +41,7 @@ def rows(found: Found, entries: Sequence[Entry]) -> tuple[list[str], list[list[A
     paths = [variable.path for variable in found.search.variables]
     figures = list(dict.fromkeys(objective.figure for objective in found.search.objectives))
     table = [
-        [entry.index, *(_short(entry.values[path]) for path in paths),
+        [entry.number, *(_short(entry.values[path]) for path in paths),
          *(_short((entry.found or {}).get(name)) for name in figures), entry.error or entry.state]
         for entry in entries
     ]  # fmt: skip
@@ -144,4 +144,4 @@ def _ranks(found: Found, path: str, entries: Sequence[Entry]) -> list[float]:
 def _correlation(x: list[float], y: list[float]) -> float:
     if len(set(x)) < 2 or len(set(y)) < 2:
         return 0.0
-    return float(spearmanr(x, y).statistic)
+    return float(spearmanr(x, y)[0])

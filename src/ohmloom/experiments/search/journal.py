@@ -20,7 +20,7 @@ State = Literal["proposed", "done", "failed"]
 class Entry(NamedTuple):
     """One trial: its values, from which finished trials it was proposed, and what came of it."""
 
-    index: int
+    number: int
     point: tuple[float, ...]  # of the unit cube
     values: dict[str, Any]
     seen: tuple[int, ...]  # trials whose results the proposal knew

@@ -131,35 +131,41 @@ def search(
 def _run(
     what: Search, trial: Trial, folder: Path, held: Journal, pool: Workers, budget: int, advance: Callable[..., None]
 ) -> None:
-    entries = {entry.index: entry for entry in held.entries()}
-    again = [index for index, entry in entries.items() if entry.state == "proposed"]
+    entries = {entry.number: entry for entry in held.entries()}
+    again = [number for number, entry in entries.items() if entry.state == "proposed"]
+    suspects: list[int] = []  # lost with a worker, whoever's fault it was: each is tried again alone
+
+    def begin(number: int) -> None:
+        held.tried(number)
+        place = folder / "trials" / f"{number:04d}"
+        pool.begin(number, trial_in, trial, entries[number].values, what.seed + 1000 * number, place)
+
     advance(len(entries) - len(again))
     while True:
-        while pool.free and (again or len(entries) < budget):
-            index = again.pop(0) if again else _proposed(what, held, entries, pool.busy)
-            held.tried(index)
-            place = folder / "trials" / f"{index:04d}"
-            pool.begin(index, trial_in, trial, entries[index].values, what.seed + 1000 * index, place)
+        if suspects and not pool.busy:
+            begin(suspects.pop(0))
+        elif not suspects:
+            while pool.free and (again or len(entries) < budget):
+                begin(again.pop(0) if again else _proposed(what, held, entries, pool.busy))
         ended = pool.ended()
-        if not ended:
+        if not ended and not suspects:
             return
         for one in ended:
-            attempts = _of(held, one.index).attempts
-            if one.lost and attempts < ATTEMPTS:
-                again.append(one.index)
+            if one.lost and _of(held, one.number).attempts < ATTEMPTS:
+                suspects.append(one.number)
                 continue
             if one.error:
-                held.failed(one.index, one.error)
+                held.failed(one.number, one.error)
             else:
                 found, seconds = one.found
                 _check(what, found)
-                held.done(one.index, found, seconds)
-            entries[one.index] = _of(held, one.index)
-            advance(1, f"trial {one.index}" + (" failed" if one.error else ""))
+                held.done(one.number, found, seconds)
+            entries[one.number] = _of(held, one.number)
+            advance(1, f"trial {one.number}" + (" failed" if one.error else ""))
 
 
 def _of(held: Journal, index: int) -> Entry:
-    return next(entry for entry in held.entries() if entry.index == index)
+    return next(entry for entry in held.entries() if entry.number == index)
 
 
 def trial_in(trial: Trial, chosen: Mapping[str, Any], seed: int, folder: Path) -> tuple[dict[str, float], float]:
@@ -189,7 +195,7 @@ def _proposed(what: Search, held: Journal, entries: dict[int, Entry], busy: Sequ
             points, gains, index=index, seed=what.seed, initial=what.initial, pending=waiting,
             method="random" if what.method == "random" else "bayesian",
         ).tolist()  # fmt: skip
-        chosen, seen = values(what.variables, point), [] if what.method == "random" else [e.index for e in done]
+        chosen, seen = values(what.variables, point), [] if what.method == "random" else [e.number for e in done]
     held.propose(index, point, chosen, seen)
     entries[index] = _of(held, index)
     return index

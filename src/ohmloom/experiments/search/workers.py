@@ -1,7 +1,8 @@
 """Workers: trials on any ``concurrent.futures`` executor, with a limit of time and with workers that may be lost.
 
-A lost worker of a process pool takes the whole pool with it: a new one is made, and what was under way is tried again,
-at most `ATTEMPTS` times, so that one trial which kills its worker cannot end the search.
+A lost worker of a process pool takes the whole pool with it: a new one is made. What was under way is to be tried
+again, each trial alone, at most `ATTEMPTS` times, so that a trial which kills its worker ends neither the search nor
+the trials beside it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ POLL = 0.2  # s between looks at the clock
 class Ended(NamedTuple):
     """A trial that ended: with a result, or with an error."""
 
-    index: int
+    number: int
     found: Any
     error: str
     lost: bool  # its worker was lost, or the pool that it was in
