@@ -144,4 +144,5 @@ def _ranks(found: Found, path: str, entries: Sequence[Entry]) -> list[float]:
 def _correlation(x: list[float], y: list[float]) -> float:
     if len(set(x)) < 2 or len(set(y)) < 2:
         return 0.0
-    return float(spearmanr(x, y)[0])
+    found: Any = spearmanr(x, y)
+    return float(found.statistic)
