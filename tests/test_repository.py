@@ -25,7 +25,7 @@ FLOORS = [  # DESIGN: from the roof to the ground, with data between those who m
     {"chips"},
     {"crossbars"},
     {"devices"},
-    {"atomic", "descriptions", "ledger", "random", "errors", "quantities"},
+    {"atomic", "descriptions", "ledger", "markup", "random", "errors", "quantities"},
 ]
 
 
