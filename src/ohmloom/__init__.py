@@ -20,7 +20,7 @@ _HOMES = {
     "ohmloom.nn": (
         "Digital Quantised Noisy Programmed Perturbation GaussianWeights RelativeWeights convert converted summary "
         "program age select calibrate learn_clips permuted random_like over_dies matrices mode cost save load "
-        "digital_state perturbed_call export_cells import_cells what_if"
+        "digital_state perturbed_call export_cells import_cells what_if from_onnx"
     ),
     "ohmloom.chips": "Chip Mapping StoredMatrix store form switch",
     "ohmloom.devices": "Device check_device",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -390,3 +392,18 @@ def test_unknown_names_are_refused_with_near_ones(generic: Chip) -> None:
         ol.convert(build("mlp")[0], generic, {"head": {"digital": True}})
     with pytest.raises(UnknownNameError, match=r"rules\.0: no such name, got 'digitl'. Did you mean 'digital'"):
         ol.convert(build("mlp")[0], generic, {"0": {"digitl": True}})
+
+
+def test_layers_can_have_modes_of_their_own(generic: Chip) -> None:
+    """What chip-in-the-loop training needs: the first layer on the chip, the other in software."""
+    model, x = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 4)), torch.randn(3, 6)
+    hardware = ol.convert(model, generic)
+    ol.program(hardware, layers=["0"])
+    with pytest.raises(NotProgrammedError):
+        hardware(x)
+    ol.mode(hardware, "digital", layers=["2"])
+    with torch.no_grad():
+        hidden = copy.deepcopy(hardware)[0](x)
+        assert torch.equal(hardware(x), model[2](torch.relu(hidden)))
+    with pytest.raises(UnknownNameError, match="layers"):
+        ol.mode(hardware, "digital", layers=["3"])

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from ohmloom.experiments.metrics import Metric
     from ohmloom.experiments.samples import Task
 
-Model = Annotated[str, typer.Option("--model", help="package.module:callable that returns the network.")]
+Model = Annotated[
+    str, typer.Option("--model", help="package.module:callable that returns the network, or an .onnx file.")
+]
 Weights = Annotated[Path | None, typer.Option("--weights", help="Its weights, a .safetensors file.")]
 ChipName = Annotated[str, typer.Option("--chip", help="A preset's name or a TOML file.")]
 DeviceName = Annotated[
@@ -61,6 +63,8 @@ def _place(name: str) -> str | Path:
 def load_model(target: str, weights: Path | None) -> nn.Module:
     from torch import nn
 
+    if target.endswith(".onnx"):
+        return _load_onnx(Path(target), weights)
     network = _call("--model", target)
     if not isinstance(network, nn.Module):
         rule = "must return a torch.nn.Module"
@@ -68,6 +72,15 @@ def load_model(target: str, weights: Path | None) -> nn.Module:
     if weights is not None:
         _load_weights(network, weights)
     return network.eval()
+
+
+def _load_onnx(file: Path, weights: Path | None) -> nn.Module:
+    from ohmloom.nn import from_onnx
+
+    network = from_onnx(file)
+    if weights is not None:
+        _load_weights(network, weights)
+    return network
 
 
 def _load_weights(network: nn.Module, weights: Path) -> None:

@@ -14,6 +14,7 @@ from ohmloom.nn.hardware import (
     program,
     select,
 )
+from ohmloom.nn.imported import from_onnx
 from ohmloom.nn.modes import Digital, Mode, Noisy, Programmed, Quantised
 from ohmloom.nn.perturbations import (
     BoundedRelativeWeights,
@@ -46,6 +47,7 @@ __all__ = [
     "cost",
     "digital_state",
     "export_cells",
+    "from_onnx",
     "import_cells",
     "learn_clips",
     "load",

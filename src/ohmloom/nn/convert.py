@@ -24,7 +24,17 @@ CONVERTED = {
     nn.MultiheadAttention: ChipMultiheadAttention,
 }
 NORMS = {nn.BatchNorm1d: ChipBatchNorm1d, nn.BatchNorm2d: ChipBatchNorm2d}
-WEIGHTED = (nn.Embedding, nn.RNNBase, nn.RNNCellBase, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.Conv3d, nn.Bilinear)
+WEIGHTED = (
+    nn.Embedding,
+    nn.EmbeddingBag,
+    nn.RNNBase,
+    nn.RNNCellBase,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+    nn.Conv3d,
+    nn.Bilinear,
+)
 
 
 def convert(model: nn.Module, chip: Chip, rules: Table[str, Table[str, object]] | None = None) -> Any:

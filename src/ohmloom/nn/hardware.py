@@ -33,8 +33,10 @@ from ohmloom.random import Streams
 NAMED: dict[str, Mode] = {"digital": Digital(), "quantised": Quantised(), "programmed": Programmed()}
 
 
-def mode(hardware: nn.Module, wanted: Mode | str) -> None:
+def mode(hardware: nn.Module, wanted: Mode | str, *, layers: Sequence[str] | None = None) -> None:
     """Set what all converted layers compute; ``.train()`` and ``.eval()`` never do.
+
+    ``layers`` sets these alone, as chip-in-the-loop training needs where only some are programmed yet.
 
     Raises UnknownNameError for an unknown name and NotProgrammedError for `Programmed` without cells.
     """
@@ -44,8 +46,17 @@ def mode(hardware: nn.Module, wanted: Mode | str) -> None:
     state = state_of(hardware)
     if isinstance(chosen, Programmed) and not state.dies:
         raise NotProgrammedError(message("mode", "needs programmed cells", "none", "Call ohmloom.program(hardware)."))
+    own = converted(hardware)
+    if layers is not None:
+        for name in layers:
+            if name not in own:
+                raise unknown("layers", name, own)
+            own[name].on_chip.mode = chosen
+        if not state.hooks and not isinstance(chosen, Digital):
+            state.hooks = _watch(hardware)
+        return
     state.mode = chosen
-    for layer in converted(hardware).values():
+    for layer in own.values():
         layer.on_chip.mode = chosen
     for hook in state.hooks:
         hook.remove()
