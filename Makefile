@@ -37,7 +37,8 @@ bench: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/python -m pip install $(PIP_ARGS) $(CONSTRAINT) -e '.[docs]'
-	$(BIN)/pdoc --docformat restructuredtext --math --output-directory site ohmloom
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "The pages: site/index.html"
 
 clean:
 	rm -rf .venv build dist site .pytest_cache .ruff_cache .hypothesis .import_linter_cache
