@@ -6,7 +6,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ohmloom.codesign.noise_injection import DeviceWeights, Run, longest_run, spread_over_cycles, usability
+from ohmloom.codesign.noise_injection import (
+    DeviceWeights,
+    Run,
+    limited_share,
+    longest_run,
+    spread_over_cycles,
+    usability,
+)
 from ohmloom.data import load
 from ohmloom.errors import ConfigurationError
 from ohmloom.nn import LogNormalDrift
@@ -59,8 +66,29 @@ def test_a_known_device_is_found_again_and_the_released_estimator_is_not_its_sig
     assert spread_over_cycles(measured, "log-rms") == pytest.approx(np.hypot(0.8, 0.32), rel=0.02)
     quiet = _device(40, 0.0, 2)
     assert longest_run(quiet.mean(0), decreases=0) == Run(0, 40)
-    found = usability(longest_run(quiet.mean(0), decreases=0).length / 100, spread_over_cycles(measured))
-    assert found == pytest.approx(0.4 * 0.2, rel=0.1)
+    found = usability(longest_run(quiet.mean(0), decreases=0).share, spread_over_cycles(measured))
+    assert found == pytest.approx(0.39 * 0.2, rel=0.1)
+
+
+def test_released_runs_and_spreads_come_out_of_the_sweeps() -> None:
+    devices, agreed = load("perovskite"), 0
+    for device in devices.rated[10:20]:
+        if device.device == "D18":  # measured on its rising branch only
+            continue
+        conductance = devices.conductance(device.device)
+        run = longest_run(conductance.mean(0))
+        within = conductance[:, run.start : run.start + run.length]
+        assert run.share == pytest.approx(device.run)
+        agreed += abs(spread_over_cycles(within, "ratio-std") - device.sigma) < 0.01
+    assert agreed >= 8  # the released table is of an earlier version of the sweeps
+
+
+def test_points_at_the_current_limit_are_the_instruments() -> None:
+    volts = np.linspace(5, 1, 41)
+    limited, free = np.full(41, 2.7e-5), 1e-6 * volts
+    assert longest_run(limited / volts).length == 41  # looks like a perfect device
+    assert limited_share(limited, 2.7e-5) == 1
+    assert limited_share(free, 2.7e-5) == 0
 
 
 def test_a_run_with_all_steps_only_drifts() -> None:

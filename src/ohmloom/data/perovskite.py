@@ -63,17 +63,25 @@ class MeasuredMemristors:
     source: str
     licence: str
 
-    def conductance(self, device: str, points: int = 100) -> Reals:
-        """I / V in siemens, (cycles, points): the first ``points`` of every cycle that has them, none at 0 V."""
-        found: list[Reals] = []
+    def readings(self, device: str, points: int = 100) -> tuple[Reals, Reals]:
+        """Volts and amperes, each (cycles, points): the first ``points`` of every cycle that has them, none at 0 V.
+
+        Raises DataError if no cycle is that long.
+        """
+        found: list[tuple[Reals, Reals]] = []
         for volts, amperes in self.currents[device]:
             used = (volts != 0) & np.isfinite(amperes)
             if used.sum() >= points:
-                found.append((amperes[used] / np.abs(volts[used]))[:points])
+                found.append((np.abs(volts[used][:points]), amperes[used][:points]))
         if not found:
             remedy = "Ask for fewer points."
             raise DataError(message(f"{self.name}.{device}", f"must have a cycle of {points} points", "none", remedy))
-        return np.stack(found)
+        return np.stack([volts for volts, _ in found]), np.stack([amperes for _, amperes in found])
+
+    def conductance(self, device: str, points: int = 100) -> Reals:
+        """I / |V| of :meth:`readings`, S."""
+        volts, amperes = self.readings(device, points)
+        return amperes / volts
 
 
 class MemristorFiles(Format):

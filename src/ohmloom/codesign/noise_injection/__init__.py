@@ -24,12 +24,22 @@ from ohmloom.codesign.noise_injection.usability import (
     Estimator,
     Form,
     Run,
+    limited_share,
     longest_run,
     spread_over_cycles,
     usability,
 )
 
 __all__ = ["DeviceWeights", "Dropout", "Estimator", "Form", "GaussianFactors", "LogNormalFactors", "Multinomial"]
-__all__ += ["Multiplied", "Noise", "NoiseInjected", "Run", "longest_run", "spread_over_cycles", "usability"]
+__all__ += [
+    "Multiplied",
+    "Noise",
+    "NoiseInjected",
+    "Run",
+    "limited_share",
+    "longest_run",
+    "spread_over_cycles",
+    "usability",
+]
 __all__ += ["Objective", "Place", "Proposer", "Trace", "accuracy_under", "certified_changes", "certified_radius"]
 __all__ += ["disturbances", "half_overlap", "search_rates", "smoothed_class", "smoothed_score"]

@@ -1,8 +1,8 @@
 """How usable a measured device is for weights, and weights as such a device holds them.
 
 A device's conductance against voltage rises only for a while. The *run* is its longest stretch of successive points
-that rises, two steps down allowed; L = points of the run / 100. Decoded from the code and the tables released with
-arXiv 2412.02779 (the formula as printed in the paper is not known to us):
+that rises, two steps down allowed; L = its steps (points less one) / 100. Decoded from the code and the tables released
+with arXiv 2412.02779 (the formula as printed in the paper is not known to us):
 
     usability = L (1 - sigma)          ("linear", reproduces the released table of 37 devices)
     usability = L exp(-sigma)          ("exponential", the later table of 43 devices)
@@ -35,6 +35,11 @@ class Run(NamedTuple):
     start: int
     length: int  # points
 
+    @property
+    def share(self) -> float:
+        """L: its steps, as a share of 100."""
+        return (self.length - 1) / POINTS
+
 
 def usability(share: float, sigma: float, form: Form = "linear") -> float:
     """From the length of the run as a share of 100 points, and sigma.
@@ -66,6 +71,15 @@ def longest_run(curve: Sequence[float] | NDArray[Any], decreases: int = 2) -> Ru
     return best
 
 
+def limited_share(currents: Sequence[float] | NDArray[Any], limit: float, tolerance: float = 0.02) -> float:
+    """The share of currents (A) within ``tolerance`` of the instrument's ``limit``.
+
+    There I / V rises as V falls whatever the device does: a run of such points is the instrument's.
+    """
+    values = np.asarray(currents, dtype=float)
+    return float((np.abs(values - limit) <= tolerance * limit).mean())
+
+
 def spread_over_cycles(conductance: NDArray[Any], estimator: Estimator = "log-std") -> float:
     """sigma from conductances (cycles, points), by one of three estimators that do not agree:
 
@@ -94,7 +108,7 @@ def spread_over_cycles(conductance: NDArray[Any], estimator: Estimator = "log-st
 class DeviceWeights(Perturbation):
     """Weights on a measured device: |θ| / max |θ| of each tensor is one of ``steps`` along the device's run.
 
-    The levels are the ``run_length`` first points after ``run_start`` of ``curve`` (S). A weight whose step lies beyond
+    The levels are the ``run_length`` first steps after ``run_start`` of ``curve`` (S). A weight whose step lies beyond
     the run is multiplied by (c - c_min) / (c_max - c_min), c the conductance found there; then everything is multiplied
     by exp(N(0, deviation²)). A device whose run has all the steps only drifts. Decoded from the released code.
     """
