@@ -24,9 +24,9 @@ def read(folder: Path, **changes: str | bytes) -> data.MeasuredMemristors:
     for name, text in (FILES | {k.replace("_", "."): v for k, v in changes.items()}).items():
         content = text if isinstance(text, bytes) else text.encode()
         (folder / name).write_bytes(gzip.compress(content) if name.endswith("gz") and text is FILES[name] else content)
-    names = dict(zip(("usability", "devices", "search", "sweeps"), FILES, strict=True))
-    files = {field: PlainFile(file=name) for field, name in names.items()}
-    return MemristorFiles(**files, rated=1, made=1, trials=1).read(folder, ABOUT, remedy="Mend it.")
+    usability, devices, search, sweeps = (PlainFile(file=name) for name in FILES)
+    form = MemristorFiles(usability=usability, devices=devices, search=search, sweeps=sweeps, rated=1, made=1, trials=1)
+    return form.read(folder, ABOUT, remedy="Mend it.")
 
 
 def test_the_real_set() -> None:

@@ -71,4 +71,5 @@ def test_a_run_at_the_current_limit_is_seen() -> None:
     assert look.limited == 1
     assert look.run > 0.9
     assert look.ratio == pytest.approx(0.001, rel=0.3)
-    assert _look(volts, 1e-6 * volts * volts * noise).limited < 0.1
+    rising = volts[:, ::-1]
+    assert _look(rising, 1e-6 * rising * rising * noise).limited < 0.1

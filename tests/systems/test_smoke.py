@@ -82,8 +82,6 @@ TRAINED = {
     "normalisation hurts under drift",
     "masks help on usable devices",
     "masks cost little",
-    "the search reaches 95 % on the synthetic surface",
-    "random search does not",
 }  # need more than a smoke run
 
 

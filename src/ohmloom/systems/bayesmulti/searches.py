@@ -68,11 +68,13 @@ def dropout(rates: Sequence[float]) -> Arm:
 
 def log_normal(rates: Sequence[float]) -> Arm:
     """The drift itself on all weights, one deviation."""
-    return Arm((LogNormalFactors(deviation=rates[0]),) * 3, on="weights")
+    noise = LogNormalFactors(deviation=rates[0])
+    return Arm((noise, noise, noise), on="weights")
 
 
 def gaussian(rates: Sequence[float]) -> Arm:
-    return Arm((GaussianFactors(deviation=rates[0]),) * 3, on="weights")
+    noise = GaussianFactors(deviation=rates[0])
+    return Arm((noise, noise, noise), on="weights")
 
 
 def search(
