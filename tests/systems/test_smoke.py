@@ -75,6 +75,15 @@ TRAINED = {
     "the twin is as chaotic as the truth",
     "the twin in arrays is as chaotic as the truth",
     "the twin has the truth's climate",
+    "BayesMulti bears drift",
+    "it costs little without drift",
+    "the intervals are apart",
+    "every seed gains over the whole range",
+    "the search beats random rates",
+    "the released objective does not help",
+    "normalisation hurts under drift",
+    "masks help on usable devices",
+    "masks cost little",
 }  # need more than a smoke run
 
 

@@ -23,6 +23,7 @@ from ohmloom.data.formats import DataFile, Format, Loaded, Origin, PlainFile, Pr
 from ohmloom.data.graphs import Fold, FoldSets, Graphs
 from ohmloom.data.idx import IdxFile, IdxImages
 from ohmloom.data.images import Images, Labelled
+from ohmloom.data.perovskite import MeasuredMemristors, MemristorFiles, Rated, Trial
 from ohmloom.data.places import Place, folders, inside, places
 from ohmloom.data.planetoid import CitationGraph, Planetoid
 from ohmloom.data.recordings import Recordings, Split
@@ -33,9 +34,19 @@ from ohmloom.data.wav import WavArchive, WavRecordings
 from ohmloom.errors import DataError, message, unknown
 
 __all__ = ["CitationGraph", "DataFile", "DataSet", "Fold", "FoldSets", "Format", "Graphs", "IdxFile", "IdxImages"]
-__all__ += ["Images", "Labelled", "Loaded", "Origin", "Place", "PlainFile", "Planetoid", "Provenance"]
-__all__ += ["Recordings", "ResistorArrays", "ResistorFiles", "Segmented", "SegmentedFiles"]
-__all__ += ["SegmentedImages", "Split", "Subset", "TUDataset", "WavArchive", "WavRecordings"]
+__all__ += [
+    "Images",
+    "Labelled",
+    "Loaded",
+    "MeasuredMemristors",
+    "MemristorFiles",
+    "Origin",
+    "Place",
+    "PlainFile",
+    "Planetoid",
+]
+__all__ += ["Provenance", "Rated", "Recordings", "ResistorArrays", "ResistorFiles", "Segmented", "SegmentedFiles"]
+__all__ += ["SegmentedImages", "Split", "Subset", "TUDataset", "Trial", "WavArchive", "WavRecordings"]
 __all__ += ["available", "describe", "get", "load", "names", "where"]
 
 Subset = Literal["full", "embedded"]
@@ -49,6 +60,8 @@ def load(name: Literal["mutag", "collab"], *, subset: Subset = "full") -> Graphs
 def load(name: Literal["cora"], *, subset: Subset = "full") -> CitationGraph: ...
 @overload
 def load(name: Literal["esgnn"], *, subset: Subset = "full") -> ResistorArrays: ...
+@overload
+def load(name: Literal["perovskite"], *, subset: Subset = "full") -> MeasuredMemristors: ...
 @overload
 def load(name: Literal["fsdd"], *, subset: Subset = "full") -> Recordings: ...
 @overload

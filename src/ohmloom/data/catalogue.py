@@ -72,7 +72,7 @@ def names() -> list[str]:
     """The data sets that ohmloom knows.
 
     >>> names()
-    ['collab', 'cora', 'drive', 'emnist', 'esgnn', 'fashion-mnist', 'fsdd', 'mnist', 'mutag']
+    ['collab', 'cora', 'drive', 'emnist', 'esgnn', 'fashion-mnist', 'fsdd', 'mnist', 'mutag', 'perovskite']
     """
     return DataSet.names()
 

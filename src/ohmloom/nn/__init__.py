@@ -19,9 +19,11 @@ from ohmloom.nn.modes import Digital, Mode, Noisy, Programmed, Quantised
 from ohmloom.nn.perturbations import (
     BoundedRelativeWeights,
     GaussianWeights,
+    LogNormalDrift,
     Perturbation,
     RelativeWeights,
     perturbed_call,
+    perturbed_parameters,
 )
 from ohmloom.nn.summary import Summary, summary
 from ohmloom.nn.visiting import Visitor, vectors_of, visiting
@@ -31,6 +33,7 @@ __all__ = [
     "BoundedRelativeWeights",
     "Digital",
     "GaussianWeights",
+    "LogNormalDrift",
     "Mode",
     "Noisy",
     "Perturbation",
@@ -56,6 +59,7 @@ __all__ = [
     "over_dies",
     "permuted",
     "perturbed_call",
+    "perturbed_parameters",
     "program",
     "random_like",
     "save",

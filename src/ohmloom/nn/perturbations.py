@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -19,7 +19,12 @@ from ohmloom.descriptions import Part
 
 
 class Perturbation(Part, ABC):
-    """Abstract: new values for the weights of one layer."""
+    """Abstract: new values for the weights of one layer.
+
+    With ``every_parameter`` the scales and shifts of layers without a matrix, such as norms, are perturbed too.
+    """
+
+    every_parameter: ClassVar[bool] = False
 
     @abstractmethod
     def perturb(self, weights: Mapping[str, Tensor], generator: torch.Generator | None = None) -> dict[str, Tensor]:
@@ -86,6 +91,26 @@ class BoundedRelativeWeights(Perturbation):
         return torch.where(errors.abs() > self.bound, uniform.mul_(2 * self.bound).sub_(self.bound), errors)
 
 
+class LogNormalDrift(Perturbation):
+    """θ' = θ exp(N(0, deviation²)), independently for every parameter: weights, biases, and those of norms.
+
+    Signs stay and zeros stay zero; the mean of θ' is θ exp(deviation²/2). The published robustness test of BayesFT
+    (arXiv 2210.01795) and of what followed it (doi:10.1038/s44172-023-00074-3, arXiv 2412.02779).
+    """
+
+    every_parameter: ClassVar[bool] = True
+
+    kind: Literal["log-normal-drift"] = "log-normal-drift"
+    deviation: float = Field(ge=0)
+
+    def perturb(self, weights: Mapping[str, Tensor], generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        return {name: value * self._factors(value, generator) for name, value in weights.items()}
+
+    def _factors(self, like: Tensor, generator: torch.Generator | None) -> Tensor:
+        noise = standard_normal(like.shape, generator, dtype=like.dtype, device=like.device)
+        return noise.mul_(self.deviation).exp_()
+
+
 def perturbed_call(
     module: nn.Module, perturbation: Perturbation, *inputs: Tensor, generator: torch.Generator | None = None
 ) -> Tensor:
@@ -96,6 +121,13 @@ def perturbed_call(
     >>> bool(torch.equal(same, layer(torch.ones(1, 4))))
     True
     """
+    return functional_call(module, perturbed_parameters(module, perturbation, generator=generator), inputs)
+
+
+def perturbed_parameters(
+    module: nn.Module, perturbation: Perturbation, *, generator: torch.Generator | None = None
+) -> dict[str, Tensor]:
+    """The perturbed parameters of a module by their full names; those that the perturbation leaves alone are absent."""
     changed: dict[str, Tensor] = {}
     for prefix, layer in module.named_modules():
         own = {name: value for name, value in layer.named_parameters(recurse=False) if value is not None}
@@ -105,7 +137,11 @@ def perturbed_call(
                 named = {role: own[held] for role, held in pair.items() if held in own}
                 drawn = perturbation.perturb(named, generator)
                 changed |= {f"{prefix}.{pair[role]}".lstrip("."): value for role, value in drawn.items()}
-    return functional_call(module, changed, inputs)
+        if perturbation.every_parameter:
+            rest = {name: value for name, value in own.items() if f"{prefix}.{name}".lstrip(".") not in changed}
+            drawn = perturbation.perturb(rest, generator)
+            changed |= {f"{prefix}.{name}".lstrip("."): value for name, value in drawn.items()}
+    return changed
 
 
 def _noisy(value: Tensor, size: float, generator: torch.Generator | None) -> Tensor:

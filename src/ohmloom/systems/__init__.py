@@ -117,3 +117,13 @@ register(
     "Digital twin: an analogue loop that follows the chaotic Lorenz96 equation",
     "ohmloom.systems.twin.lorenz96:TwinLorenz96",
 )
+register(
+    "bayesmulti-mnist",
+    "BayesMulti: noise injection for drifting weights",
+    "ohmloom.systems.bayesmulti.mnist:BayesMultiMnist",
+)
+register(
+    "bayesmulti-devices",
+    "BayesMulti: accuracy on 37 measured perovskite devices",
+    "ohmloom.systems.bayesmulti.devices:BayesMultiDevices",
+)

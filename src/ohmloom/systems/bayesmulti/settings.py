@@ -1,0 +1,50 @@
+"""How much the BayesMulti systems train and evaluate."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import Field
+
+from ohmloom.data import Subset
+from ohmloom.descriptions import Description
+
+STAR = 0.9  # sigma of the drift that rates are chosen for
+LARGEST = 0.9  # rate of a mask: at 1 nothing is left
+
+
+class Learning(Description):
+    """What a network learns from."""
+
+    subset: Subset = "full"
+    training_images: int = Field(default=5_000, ge=128)
+    validation_images: int = Field(default=5_000, ge=1)
+    objective_images: int = 1_000  # of the validation images, under drift
+    epochs: int = Field(default=12, ge=1)
+
+
+class MnistSettings(Description):
+    """Sizes of `bayesmulti-mnist`."""
+
+    learning: Learning = Field(default=Learning())
+    evaluations: int = Field(default=8, ge=2)  # of a search over two rates
+    few_evaluations: int = Field(default=4, ge=1)  # over the one rate of noise on weights
+    chance: int = Field(default=12, ge=2)  # random rates, for comparison
+    objective_draws: int = Field(default=10, ge=10)
+    sigmas: tuple[float, ...] = (0.0, 0.3, 0.6, 0.9, 1.2, 1.5)
+    draws: int = 10
+    test_images: int = 5_000  # the first, by the writers who are harder to read
+
+
+class DeviceSettings(Description):
+    """Sizes of `bayesmulti-devices`."""
+
+    learning: Learning = Field(default=Learning())
+    rates: tuple[float, float] = (0.5, 0.5)  # of the multinomial masks, released form
+    draws: int = Field(default=10, ge=2)  # of each device, as published
+    test_images: int = 2_000
+
+
+def arm_name(group: str, name: str) -> str:
+    """The name of an arm's file: letters, digits and hyphens."""
+    return f"{group}/" + "-".join(re.findall(r"[a-z0-9]+", name.lower()))
