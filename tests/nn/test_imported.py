@@ -332,3 +332,19 @@ def test_the_command_line_takes_an_onnx_file(tmp_path: Path, cnn: nn.Module) -> 
     result = CliRunner().invoke(app, ["summary", "--model", str(file), "--chip", "ideal"])
     assert result.exit_code == 0
     assert "conv1" in result.output
+
+
+def test_functions_of_a_file_are_looked_into(tmp_path: Path) -> None:
+    """Some exporters wrap layers into functions of their own domain."""
+    file = written(tmp_path / "f.onnx", [node("Relu", "x")], {"x": ["n", 4]}, {})
+    model = onnx.load(file)
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
+    twice = helper.make_function("own", "Twice", ["a"], ["b"], [node("Add", "a a", "b")], opsets[:1])
+    call = helper.make_node("Twice", ["x"], ["y"], domain="own", name="call")
+    result = helper.make_tensor_value_info("y", FLOAT, ["n", 4])
+    graph = helper.make_graph([call], "t", model.graph.input, [result])
+    onnx.save(helper.make_model(graph, opset_imports=opsets, functions=[twice]), file)
+    x = torch.randn(2, 4)
+    torch.testing.assert_close(ol.from_onnx(file)(x), 2 * x)
+    onnx.save(helper.make_model(graph, opset_imports=opsets), file)
+    refused(file, "own.Twice (node 'call')")

@@ -104,7 +104,7 @@ def embedding(given: Given) -> nn.Module | None:
     table = _constant(given, 0)
     if table is None or table.dim() != 2 or not table.is_floating_point() or given.settings.get("axis", 0) != 0:
         return None
-    return _filled(nn.Embedding(*table.shape), weight=table)
+    return _filled(nn.Embedding(table.shape[0], table.shape[1]), weight=table)
 
 
 LAYERS: dict[str, Callable[[Given], nn.Module | None]] = {

@@ -86,7 +86,7 @@ def concat(*parts: Tensor, axis: int) -> Tensor:
 @operator("ConstantOfShape")
 def constant_of_shape(shape: Tensor, *, value: Tensor | None = None) -> Tensor:
     held = torch.zeros(1) if value is None else value
-    return held.reshape(()).expand(_whole(shape)).clone()
+    return held.reshape(()).expand(tuple(_whole(shape) or ())).clone()
 
 
 @operator("Dropout")

@@ -72,6 +72,7 @@ def read(file: str | Path) -> Graph:
 def _load(path: Path) -> Any:
     try:
         import onnx
+        import onnx.inliner
     except ImportError:
         rule, remedy = "needs onnx", "pip install 'ohmloom[onnx]'."
         raise ConfigurationError(message(str(path), rule, "none installed", remedy)) from None
