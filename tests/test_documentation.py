@@ -115,6 +115,11 @@ def test_all_fields_of_all_pages_are_known() -> None:
         assert "{{" not in FILL.filled(page.read_text(encoding="utf-8")), page
 
 
+def test_the_chinese_readme_is_that_of_its_template_and_of_results() -> None:
+    filled = FILL.filled(FILL.TEMPLATE.read_text(encoding="utf-8"))
+    assert FILL.CHINESE.read_text(encoding="utf-8") == filled, "run python tools/fill_results.py"
+
+
 @pytest.mark.slow
 def test_the_site_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("mkdocs")

@@ -52,6 +52,8 @@ def _say(figure: Figure) -> str:
     if figure.interval is None:
         return figure.text
     low, high = (say(end, figure.unit) for end in (figure.interval.low, figure.interval.high))
+    if low == high:  # dies that agree to all digits shown
+        return figure.text
     return f"{figure.text} ({low.removesuffix(figure.unit).rstrip()} to {high})"
 
 
