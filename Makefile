@@ -22,7 +22,7 @@ demo: $(INSTALLED)
 	@echo "The report: $$(ls -td runs/demo-* | head -n 1)/report.html"
 
 test: lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
