@@ -78,6 +78,7 @@ def test_a_sweep_over_a_grid(tmp_path: Path) -> None:
     [
         ("chip.mapping.voltage", "chip.mapping.volts.x", "must lead to a field; 'volts' does not"),
         ("chip.mapping.voltage", "voltage", "must begin with 'chip.', or be one of dies, age"),
+        ("converter.bits", "converter.bit", "unknown field"),
         ("high = 8", "high = 2", "low must be below high"),
         ("direction = \"maximise\"", "direction = \"upward\"", "direction"),
         ("[evaluate]", "[evaluated]", "Did you mean 'evaluate'"),

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from ohmloom import atomic
 from ohmloom.descriptions import Description
 from ohmloom.errors import ConfigurationError, FormatError, message
-from ohmloom.experiments.search import Search, replaced
+from ohmloom.experiments.search import Search, replaced, values
 
 COSTS = ("energy_joule", "latency_second", "area_square_metre")
 FILE = "trial.json"
@@ -33,9 +33,9 @@ class Evaluated(Description):
     age: str = "1 day"
     samples: int = Field(default=300, ge=1)
 
-    def check(self, paths: list[str]) -> None:
-        """Raises ConfigurationError for a variable that does not exist."""
-        self._changed(dict.fromkeys(paths, None), build=False)
+    def check(self, middle: Mapping[str, Any]) -> None:
+        """Raises ConfigurationError for a variable that does not exist, and if the middle of all ranges is no chip."""
+        self._changed(middle)
 
     def __call__(self, values: Mapping[str, Any], seed: int, folder: Path) -> dict[str, float]:
         from ohmloom.cli.given import load_metric, load_model, load_task
@@ -52,7 +52,7 @@ class Evaluated(Description):
         atomic.write_text(folder / FILE, json.dumps(record, indent=1, ensure_ascii=False, default=str))
         return {name: float("nan") if value is None else float(value) for name, value in figures.items()}
 
-    def _changed(self, values: Mapping[str, Any], *, build: bool = True) -> tuple[Any, dict[str, Any]]:
+    def _changed(self, values: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         from ohmloom.chips import Chip
         from ohmloom.cli.given import load_chip
 
@@ -65,7 +65,7 @@ class Evaluated(Description):
                 raise ConfigurationError(message(f"variable {path}", rule, path, "Mend the path."))
             own[path] = values[path]
         changed = replaced(table, of_chip)
-        return (Chip.parse(changed, file="search") if build else None), own
+        return Chip.parse(changed, file="search"), own
 
 
 class Run(Description):
@@ -75,27 +75,25 @@ class Run(Description):
     system: str
     tier: str = "smoke"
 
-    def check(self, paths: list[str]) -> None:
-        """Raises ConfigurationError for a variable that does not exist, UnknownNameError for a system that does not."""
+    def check(self, middle: Mapping[str, Any]) -> None:
+        """Raises ConfigurationError for a variable that does not exist, and if the middle of all ranges is no setting;
+        UnknownNameError for a system or tier that does not exist."""
         from ohmloom.systems import load
 
-        replaced(_with_defaults(load(self.system).tier(self.tier).settings), dict.fromkeys(paths, None))
+        settings = load(self.system).tier(self.tier).settings
+        type(settings).parse(replaced(settings.table(), middle), file="search")
 
     def __call__(self, values: Mapping[str, Any], seed: int, folder: Path) -> dict[str, float]:
         from ohmloom.experiments import run
         from ohmloom.systems import load
 
         system = load(self.system)
-        settings = replaced(_with_defaults(system.tier(self.tier).settings), values)
+        settings = replaced(system.tier(self.tier).settings.table(), values)
         result = run(system, tier=self.tier, seed=seed, out=folder, settings=settings)
         figures = {name: figure.value for name, figure in result.figures.items()}
         if result.cost is not None:
             figures |= {name: getattr(result.cost, name) for name in COSTS}
         return {name: float(value) for name, value in figures.items() if value is not None}
-
-
-def _with_defaults(settings: Description) -> dict[str, Any]:
-    return settings.table()
 
 
 class SearchFile(Search):
@@ -130,5 +128,5 @@ class SearchFile(Search):
             raise FormatError(message(str(file), "must be valid TOML", error, "Mend that line.")) from None
         except ConfigurationError as error:
             raise FormatError(f"{file}: {error}") from None
-        found.trial.check([one.path for one in found.variables])
+        found.trial.check(values(found.variables, [0.5] * len(found.variables)))
         return found
