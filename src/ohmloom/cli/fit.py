@@ -22,7 +22,7 @@ Low = Annotated[float, typer.Option("--low", help="The quantile of the conductan
 High = Annotated[float, typer.Option("--high", help="The quantile of the conductances that becomes g_max.")]
 ReadTime = Annotated[str | None, typer.Option("--read-time", help='How long one read takes, such as "1 us".')]
 Floor = Annotated[str | None, typer.Option("--current-floor", help="Leave out smaller currents of sweeps.")]
-Resamples = Annotated[int, typer.Option("--resamples", help="Bootstrap resamples of the cells.")]
+Resamples = Annotated[int, typer.Option("--resamples", help="Bootstrap resamples of the cells, at least 50.")]
 Draws = Annotated[int, typer.Option("--draws", help="Of these, how many are kept as devices.")]
 Seed = Annotated[int, typer.Option("--seed", help="The seed of resamples and held-out cells.")]
 Negative = Annotated[bool, typer.Option("--keep-negative", help="Accept negative conductances as noise.")]
