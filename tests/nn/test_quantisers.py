@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from unittest import mock
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohmloom.crossbars import Amplitude, AnalogueReadout, BitSerial, Drive, Uniform
+from ohmloom.crossbars import Amplitude, AnalogueReadout, BitSerial, Drive, Uniform, conversion
 from ohmloom.nn.quantisers import best_limit, quantise_input, quantise_output
 
 DRIVES = [
@@ -79,3 +82,20 @@ def test_the_best_clip_of_a_normal_variable_is_the_known_one() -> None:
 
 def test_all_zero_values_get_a_range() -> None:
     assert float(best_limit(torch.zeros(10), 7)) == 1.0
+
+
+@pytest.mark.parametrize("negative", [True, False])
+def test_the_gradient_in_one_pass_is_that_of_the_plain_expressions(negative: bool) -> None:
+    drive, x = Amplitude(bits=4, negative=negative), torch.randn(128, 300)
+    gradient, found = torch.randn(128, 300), []
+    for plain in (False, True):
+        held, limit = x.clone().requires_grad_(), torch.tensor(1.2, requires_grad=True)
+        with mock.patch.object(conversion, "suits", return_value=False) if plain else nullcontext():
+            quantise_input(held, drive, limit).backward(gradient)
+        assert held.grad is not None
+        assert limit.grad is not None
+        found.append((held.grad, limit.grad))
+    (fast, fast_limit), (slow, slow_limit) = found
+    assert torch.equal(fast, slow)
+    assert 0 < int((fast == 0).sum()) < fast.numel()  # some were cut off
+    torch.testing.assert_close(fast_limit, slow_limit, rtol=1e-4, atol=1e-3)

@@ -49,6 +49,16 @@ def drive(x: Tensor, limit: Tensor, lowest: float, steps: float, unit: float) ->
     return levels, int(clipped)
 
 
+def inside(x: Tensor, gradient: Tensor, low: float, high: float) -> tuple[Tensor, float, float]:
+    """``gradient`` where low <= x <= high and 0 elsewhere, and its sums below and above; both suit."""
+    from ohmloom.crossbars.conversion_loop import inside as loop
+
+    kept, vectors = torch.empty_like(gradient), (-1, x.shape[-1])
+    held = (x.numpy().reshape(vectors), gradient.numpy().reshape(vectors))
+    below, above = loop(*held, np.float32(low), np.float32(high), kept.numpy().reshape(vectors))
+    return kept, below, above
+
+
 def convert(
     reads: Reads, steps: float, ties: Ties, errors: ColumnErrors | None, full_range: Tensor,
     generator: torch.Generator | None,

@@ -31,6 +31,22 @@ def drive(x, limit, out, lowest, steps, unit):  # type: ignore[no-untyped-def]
     return clipped
 
 
+@njit(cache=True, nogil=True, fastmath={"reassoc"})
+def inside(x, gradient, low, high, out):  # type: ignore[no-untyped-def]
+    """The gradient where low <= x <= high, else 0, into ``out``; its sums below and above. All (vectors, inputs)."""
+    below, above = 0.0, 0.0
+    for vector in range(len(x)):
+        under, over = ZERO, ZERO
+        for index in range(x.shape[1]):
+            value, slope = x[vector, index], gradient[vector, index]
+            under += slope if value < low else ZERO
+            over += slope if value > high else ZERO
+            out[vector, index] = ZERO if value < low or value > high else slope
+        below += under
+        above += over
+    return below, above
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def convert(mean, power, pull, column, own, source, weights, reads, gain, offset, step, steps, away, batch):  # type: ignore[no-untyped-def]
     """Add phases, draw, distort, round and clip reads; and how many clipped.

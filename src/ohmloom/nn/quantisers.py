@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ohmloom.crossbars import AnalogueReadout, Drive
+from ohmloom.crossbars import AnalogueReadout, Drive, conversion
 
 
 class _Rounded(torch.autograd.Function):
@@ -22,6 +22,9 @@ class _Rounded(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
         x, limit = ctx.saved_tensors
+        if limit.numel() == 1 and conversion.suits(x.numel(), x, gradient):
+            kept, below, above = conversion.inside(x, gradient, ctx.low * float(limit), float(limit))
+            return kept, limit.new_full(limit.shape, above + ctx.low * below), None
         above, below = x > limit, x < ctx.low * limit
         to_x = to_limit = None
         if ctx.needs_input_grad[0]:

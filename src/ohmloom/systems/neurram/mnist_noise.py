@@ -33,22 +33,8 @@ def noise_training(context: Context[MnistSettings], trained: States, test: Label
                     )
                     table.setdefault((kind, trained_noise, level), []).append(sum(draws) / len(draws))
                     advance()
+    _pictures(context, table)
     noises = settings.noises
-    for kind in kinds:
-        lines = [
-            {"label": f"trained with {100 * noise:g} %",
-             "values": [mean(table[kind, noise, level]) for level in levels]}
-            for noise in sorted(noises)
-        ]  # fmt: skip
-        findings.plot("noise_curves", name=f"noise-{kind}", noise=[100 * level for level in levels], lines=lines,
-                      noise_axis=f"test noise, % of each layer's {kind} |W|",
-                      caption=f"Accuracy in software with Gaussian noise on the weights, relative to the {kind} of "
-                      "each layer's unfolded weights." + (" No bar is set here." if kind == "rms" else ""))  # fmt: skip
-    order = sorted(noises)
-    findings.plot("noise_grid", train=[100 * n for n in order], test=[100 * level for level in levels],
-                  accuracy=[[mean(table["max", noise, level]) for level in levels] for noise in order],
-                  train_axis="training noise, %",
-                  caption="The whole grid: training noise against test noise, relative to max |W|.")  # fmt: skip
     best, seeds = noises[-1], len(context.seeds)
     pairs = {level: [a - b for a, b in zip(table["max", best, level], table["max", 0.0, level], strict=True)]
              for level in levels}  # fmt: skip
@@ -59,6 +45,31 @@ def noise_training(context: Context[MnistSettings], trained: States, test: Label
         for level in (0.0, 0.15):
             name = f"{who} network, " + ("clean" if level == 0 else "15 % noise of max |W|")
             findings.figure(Figure.over(name, table["max", noise, level], "%", "seeds"))
+
+
+def _pictures(context: Context[MnistSettings], table: dict[tuple[str, float, float], list[float]]) -> None:
+    """Curves relative to the largest weight and to the rms, and the whole grid; means over seeds."""
+    noises, grid = context.settings.noises, context.settings.grid
+    order, levels = sorted({*noises, *grid}), sorted({level for _, _, level in table})
+    means = {key: mean(values) for key, values in table.items()}
+    alone = f" Training noises of 0 and {100 * noises[-1]:g} %: mean over seeds; others: one seed." if grid else ""
+    shown = [100 * level for level in levels]
+    for kind, bar in (("max", ""), ("rms", " No bar is set here.")):
+        lines = [
+            {"label": f"trained with {100 * n:g} %", "values": [means[kind, n, level] for level in levels]}
+            for n in order
+        ]
+        context.findings.plot(
+            "noise_curves", name=f"noise-{kind}", noise=shown, lines=lines,
+            noise_axis=f"test noise, % of each layer's {kind} |W|",
+            caption=f"Accuracy in software with Gaussian noise on the weights, relative to the {kind} of each layer's "
+            f"unfolded weights.{bar}{alone}",
+        )  # fmt: skip
+    context.findings.plot(
+        "noise_grid", train=[100 * n for n in order], test=shown, train_axis="training noise, %",
+        accuracy=[[means["max", n, level] for level in levels] for n in order],
+        caption=f"The whole grid: training noise against test noise, relative to max |W|.{alone}",
+    )  # fmt: skip
 
 
 def training_controls(context: Context[MnistSettings], trained: States, test: Labelled) -> None:

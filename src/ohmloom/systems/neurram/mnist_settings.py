@@ -19,6 +19,7 @@ class MnistSettings(Description):
     validation_images: int = 5_000
     epochs: int = Field(default=8, ge=1)
     noises: tuple[float, ...] = (0.0, 0.15)  # of training; the last is programmed
+    grid: tuple[float, ...] = ()  # further ones, with the first seed alone
     activation_noise: bool = True  # a control: as much noise as the last, but on activations
     dies: int = Field(default=5, ge=1)
     test_images: int = 10_000  # of the figures after one day
