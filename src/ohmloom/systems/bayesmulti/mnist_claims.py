@@ -19,6 +19,19 @@ DETECTION = (
     "accuracies, which cannot fall below chance"
 )
 
+
+def whole_clean(arm: str) -> str:
+    return f"all digits, {arm}: accuracy without drift"
+
+
+def whole_drifted(arm: str) -> str:
+    return f"all digits, {arm}: accuracy at sigma = {STAR}"
+
+
+def whole_gain(more: str, less: str) -> str:
+    return f"all digits, {more} less {less} at sigma = {STAR}"
+
+
 CLAIMS = (
     Claim(name="up to 100-fold better than existing methods", published=100, direction="at_least", unit="times",
           version="arXiv 2412.02779 v2, abstract", source="abstract; the task is not named there", figure=RATIO),
