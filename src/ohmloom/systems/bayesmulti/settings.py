@@ -49,6 +49,17 @@ class DeviceSettings(Description):
     test_images: int = 2_000
 
 
+class FabricationSettings(Description):
+    """Sizes of `bayesmulti-fabrication`."""
+
+    searches: int = Field(default=20, ge=3)  # of each kind, synthetic surface
+    fewer: int = Field(default=8, ge=3)  # on the surrogate, and with materials in other places
+    evaluations: int = Field(default=40, ge=3)  # devices made in a search
+    initial: int = Field(default=10, ge=2)  # of them by chance
+    noise: float = Field(default=0.01, ge=0)  # deviation of a measured usability, synthetic surface
+    shuffles: int = Field(default=5, ge=1)
+
+
 def arm_name(group: str, name: str) -> str:
     """The name of an arm's file: letters, digits and hyphens."""
     return f"{group}/" + "-".join(re.findall(r"[a-z0-9]+", name.lower()))
