@@ -84,8 +84,8 @@ def test_a_loop_repeats_itself_and_keeps_worth_and_measurement_apart() -> None:
 
 @pytest.mark.skipif(not bayesian_available(), reason="BoTorch is not installed")
 def test_bayesian_search_climbs_where_chance_does_not() -> None:
-    bayesian = search(Peaks(), "bayesian", 0, evaluations=24, initial=10)
-    chance = search(Peaks(), "random", 0, evaluations=24, initial=10)
+    bayesian = search(Peaks(), "bayesian", 0, evaluations=13, initial=10)
+    chance = search(Peaks(), "random", 0, evaluations=13, initial=10)
     assert bayesian.worth[:10] == chance.worth[:10]
     assert bayesian.course[-1] > max(chance.course[-1], bayesian.course[9])
 

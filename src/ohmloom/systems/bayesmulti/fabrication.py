@@ -1,4 +1,4 @@
-"""System `bayesmulti-fabrication`: Bayesian search over how a memristor is made, on surfaces that stand for making it."""
+"""System `bayesmulti-fabrication`: Bayesian search over how a memristor is made, on two surfaces that stand for it."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _judge_surrogate(
     running = [max(targets[: i + 1]) for i in range(len(targets))][: context.settings.evaluations]
     draw_courses(findings, "search-surrogate", {name: [loop.course for loop in of] for name, of in loops.items()},
                  best, "Usability of the best recipe so far, as the surrogate has it: median and quartiles of the "
-                 f"searches. Beside it the published search: {named.MODEL_NOT_DEVICES}.", published=running)  # fmt: skip
+                 f"searches. Published: {named.MODEL_NOT_DEVICES}.", published=running)  # fmt: skip
 
 
 def _shares(loops: Mapping[str, Sequence[Loop]], best: float) -> dict[str, list[float]]:

@@ -1,4 +1,4 @@
-"""Is the table of devices predictive at all? Errors of models on what they were not fitted to, and on shuffled labels."""
+"""Is the table of devices predictive at all? Errors of models on what they were not fitted to, and on shuffled data."""
 
 from __future__ import annotations
 

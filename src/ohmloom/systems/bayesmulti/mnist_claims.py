@@ -7,6 +7,7 @@ from ohmloom.systems.bayesmulti.settings import STAR
 RATIO = "largest ratio of BayesMulti's accuracy to ERM's"
 LOGGED = "BayesMulti: validation accuracy at sigma = 0.9, rates of the search"
 GAIN, CLEAN = f"BayesMulti less ERM at sigma = {STAR}", "ERM less BayesMulti without drift"
+WIDE = f"BayesMulti less ERM at sigma = {STAR}, wide start"
 APART, AREA = "gap between the 95 % intervals of BayesMulti and ERM", "least gain in area under the curve of a seed"
 OVER_CHANCE = "search less random search of as many evaluations"
 RELEASED_RATES = "rates by the released objective less random rates"
