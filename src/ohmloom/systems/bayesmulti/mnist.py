@@ -264,8 +264,8 @@ def _statements(context: Context[MnistSettings]) -> None:
         (how, "ours"),
         ("Noise stands after each layer but the last; masks have the released one-parameter form.", RELEASED),
         ("Every parameter drifts, biases and norms too; draws are the same for all arms of a seed.", RELEASED),
-        ("Weights start as PyTorch draws them, or wide (He et al.): the pilot behind the acceptance figure of 20 points "
-         "does not say how. Wide, ERM bears less drift, and the same masks gain more over it.", "inferred"),
+        ("Weights start as PyTorch draws them, or wide (He et al.): the pilot behind the acceptance figure of 20 "
+         "points does not say how. Wide, ERM bears less drift, and masks gain more over it.", "inferred"),
         ("Energy is of the plain network on the generic 40 nm chip: none of the 10 x 10 array is known.", "assumed"),
     ):  # fmt: skip
         context.findings.assumption(text, source)
