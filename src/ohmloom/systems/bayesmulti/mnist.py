@@ -42,6 +42,7 @@ class BayesMultiMnist(System[MnistSettings]):
         "smoke": Tier(summary="Embedded digits, short searches, two seeds.", budget=60, seeds=2, settings=MnistSettings(
             learning=Learning(subset="embedded", training_images=2_000, validation_images=500, objective_images=500,
                               epochs=4),
+            whole=Learning(subset="embedded", training_images=2_000, validation_images=500, epochs=1),
             evaluations=5, few_evaluations=2, chance=5, draws=5, test_images=500)),
         "standard": Tier(summary="3,500 real digits to learn from, 5,000 to test on, three seeds.", budget=1200,
                          seeds=3, settings=MnistSettings()),
