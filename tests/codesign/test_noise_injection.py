@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import product
 from statistics import median
 
 import pytest
@@ -21,12 +22,13 @@ from ohmloom.codesign.noise_injection import (
     accuracy_under,
     certified_changes,
     certified_radius,
-    disturbances,
+    disturbed_scores,
     half_overlap,
     search_rates,
     smoothed_class,
     smoothed_score,
 )
+from ohmloom.codesign.noise_injection.certificate import Classifier
 from ohmloom.errors import ConfigurationError
 from ohmloom.experiments.search.proposals import bayesian_available, propose
 from ohmloom.nn import LogNormalDrift, perturbed_parameters
@@ -200,51 +202,85 @@ def test_the_search_starts_at_first_stays_in_its_box_and_refuses_bad_ones() -> N
 
 # the certificate (AC8)
 
-REGIMES = [Multinomial(p_zero=0.85, p_half=0.10), Multinomial(p_zero=0.85, p_half=0.03)]  # P(1) below, above P(1/2)
+
+# P(1) below P(1/2), where the paper's form holds, and above it
+REGIMES = [Multinomial(p_zero=0.95, p_half=0.03), Multinomial(p_zero=0.95, p_half=0.01)]
 OTHERS = (0.0, 0.25, 2.0, -1.0)
 
 
-def _classifier(count: int, seed: int) -> tuple[Tensor, Tensor]:
+def _classifier(count: int, seed: int, threshold: float = 1.2) -> tuple[Tensor, Classifier]:
     """Two hidden units with tanh on one input pattern: class 1 above a threshold."""
     generator = _generator(seed)
-    return torch.randn(count, generator=generator).double(), torch.randn(2, count, generator=generator).double()
+    parameters = torch.randn(count, generator=generator).double()
+    pattern = torch.randn(2, count, generator=generator).double()
+
+    def classify(asked: Tensor) -> Tensor:
+        hidden = torch.tanh(asked @ pattern.T)  # (n, 2)
+        return (hidden[:, 0] - hidden[:, 1] > threshold).long()
+
+    return parameters, classify
 
 
-def _classify(pattern: Tensor, parameters: Tensor) -> Tensor:
-    hidden = torch.tanh(parameters @ pattern.T)  # (n, 2)
-    return (hidden[:, 0] - hidden[:, 1] > 1.2).long()
+def _slow_score(classify: Classifier, parameters: Tensor, mask: Multinomial, wanted: int) -> float:
+    """Every mask, one after the other."""
+    law, total = {0.0: mask.p_zero, 0.5: mask.p_half, 1.0: mask.p_one}, 0.0
+    for levels in product(law, repeat=len(parameters)):
+        held = int(classify((parameters * torch.tensor(levels, dtype=torch.float64))[None])) == wanted
+        total += held * math.prod(law[level] for level in levels)
+    return total
 
 
-def _no_flip(count: int, seed: int, mask: Multinomial, radius: int | None, score: float, halves: bool) -> int:
-    parameters, pattern = _classifier(count, seed)
-    wanted, _ = smoothed_class(lambda theta: _classify(pattern, theta), parameters, mask, 2)
-    tried = 0
-    if radius is None:
-        return tried
-    for delta in disturbances(count, radius, OTHERS, halves=halves):
-        after = smoothed_score(lambda theta: _classify(pattern, theta), parameters * delta, mask, wanted)
-        assert after >= 0.5 - 1e-9, (mask, delta, score)
-        tried += 1
-    return tried
+@pytest.mark.parametrize("mask", [Multinomial(p_zero=0.3, p_half=0.5), REGIMES[1]])
+def test_scores_of_all_disturbances_are_those_of_one_after_the_other(mask: Multinomial) -> None:
+    parameters, classify = _classifier(4, 0, 0.4)
+    choices = [(1.0, 0.5), (1.0, *OTHERS), (0.5,), (-1.0, 1.0)]
+    found = disturbed_scores(classify, parameters, mask, choices, 1)
+    assert found.shape == (2, 5, 1, 2)
+    for at, delta in zip(product(*map(range, found.shape)), product(*choices), strict=True):
+        slow = _slow_score(classify, parameters * torch.tensor(delta, dtype=torch.float64), mask, 1)
+        assert float(found[at]) == pytest.approx(slow, abs=1e-12)
 
 
-@pytest.mark.parametrize("mask", REGIMES)
-def test_no_disturbance_inside_the_certificate_flips_the_smoothed_class(mask: Multinomial) -> None:
-    tried = 0
-    for seed in range(2):
-        parameters, pattern = _classifier(4, seed)
-        _, score = smoothed_class(lambda theta, p=pattern: _classify(p, theta), parameters, mask, 2)
-        tried += _no_flip(4, seed, mask, certified_radius(score, mask, 4), score, halves=True)
-        tried += _no_flip(4, seed, mask, certified_changes(score, mask, 4), score, halves=False)
-    assert tried > 100
+@pytest.mark.parametrize(("mask", "seed"), [(REGIMES[0], 3), (REGIMES[1], 3)])
+def test_no_disturbance_inside_the_certificate_flips_a_smoothed_class_of_twelve_parameters(
+    mask: Multinomial, seed: int
+) -> None:
+    """All 3^12 disturbances that keep, halve or kill each parameter, those with up to r killed."""
+    parameters, classify = _classifier(12, seed, 0.5)
+    wanted, score = smoothed_class(classify, parameters, mask, 2)
+    radius = certified_radius(score, mask, 12)
+    assert radius is not None
+    assert 1 <= radius < 12
+    scores = disturbed_scores(classify, parameters, mask, [(1.0, 0.5, 0.0)] * 12, wanted)
+    killed = sum(torch.arange(3).eq(2).long().reshape([-1 if i == j else 1 for i in range(12)]) for j in range(12))
+    inside = scores[killed <= radius]
+    assert len(inside) >= 2**12 + 12 * 2**11
+    assert float(inside.min()) >= 0.5
+    assert float(scores.max() - scores.min()) > 0.01  # they do move
 
 
-def test_no_single_change_flips_a_certified_class_of_ten_parameters() -> None:
-    mask = Multinomial(p_zero=0.7, p_half=0.15)
-    parameters, pattern = _classifier(10, 5)
-    _, score = smoothed_class(lambda theta: _classify(pattern, theta), parameters, mask, 2)
-    assert certified_changes(score, mask, 10) == 1
-    assert _no_flip(10, 5, mask, 1, score, halves=False) == 1 + 10 * len(OTHERS)
+@pytest.mark.parametrize("mask", [Multinomial(p_zero=0.7, p_half=0.15), Multinomial(p_zero=0.7, p_half=0.05)])
+def test_no_single_change_of_any_kind_flips_a_certified_class_of_twelve_parameters(mask: Multinomial) -> None:
+    parameters, classify = _classifier(12, 5)
+    wanted, score = smoothed_class(classify, parameters, mask, 2)
+    assert certified_changes(score, mask, 12) == 1
+    for place in range(12):
+        choices = [OTHERS if j == place else (1.0,) for j in range(12)]
+        assert float(disturbed_scores(classify, parameters, mask, choices, wanted).min()) >= 0.5
+
+
+def test_the_form_of_the_paper_certifies_what_flips_where_ones_are_more_likely_than_halves() -> None:
+    """A control that must fail: 1 - P(1/2) in place of P(0) + min(P(1/2), P(1))."""
+    mask, parameters = Multinomial(p_zero=0.01, p_half=0.01), torch.ones(12, dtype=torch.float64)
+
+    def classify(asked: Tensor) -> Tensor:
+        return (asked.sum(-1) > 8).long()
+
+    score = smoothed_score(classify, parameters, mask, 1)
+    assert (1 - mask.p_half) ** 12 >= 1.5 - score  # so the paper's form certifies r = 0: all kept or halved
+    assert certified_radius(score, mask, 12) is None
+    halved = disturbed_scores(classify, parameters, mask, [(1.0, 0.5)] * 12, 1)
+    assert float(halved.min()) < 0.5
 
 
 def test_the_bound_of_an_overlap_is_the_overlap() -> None:
@@ -275,3 +311,5 @@ def test_bad_scores_and_networks_too_large_to_enumerate_are_refused() -> None:
         certified_radius(1.2, REGIMES[0], 4)
     with pytest.raises(ConfigurationError, match="must be at most 12 to be enumerated, got 13"):
         smoothed_score(lambda theta: theta[:, 0].long(), torch.ones(13), REGIMES[0], 0)
+    with pytest.raises(ConfigurationError, match="must have at most 16,777,216 combinations"):
+        disturbed_scores(lambda theta: theta[:, 0].long(), torch.ones(12), REGIMES[0], [OTHERS] * 12, 0)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ohmloom.errors import ConfigurationError
-from ohmloom.experiments import Interval, bootstrap_interval, clopper_pearson, t_interval, wilson
+from ohmloom.experiments import Interval, bootstrap_interval, clopper_pearson, median_interval, t_interval, wilson
 
 
 @given(values=st.lists(st.floats(-100, 100), min_size=2, max_size=12), level=st.floats(0.6, 0.999))
@@ -60,3 +60,16 @@ def test_impossible_counts_are_refused(hits: int, trials: int) -> None:
 def test_an_interval_upside_down_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="must not exceed high"):
         Interval(low=2, high=1, method="by hand")
+
+
+@pytest.mark.parametrize("count", [3, 5, 6, 20, 21])
+def test_the_interval_of_a_median_holds_its_level(count: int) -> None:
+    """Against many samples of a skewed law whose median is known."""
+    samples = np.random.default_rng(0).exponential(size=(4000, count))
+    found = [median_interval(sample.tolist()) for sample in samples]
+    held = np.mean([one.low <= np.log(2) <= one.high for one in found])
+    level = found[0].level
+    assert abs(held - level) < 4 * np.sqrt(level * (1 - level) / len(samples))
+    assert level >= 0.95 or found[0].low == samples[0].min()
+    with pytest.raises(ConfigurationError, match="must be at least three"):
+        median_interval([1.0, 2.0])

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from ohmloom.codesign.noise_injection import Multinomial
 from ohmloom.data import Labelled
@@ -42,6 +43,13 @@ def test_all_arms_start_alike_and_an_empty_mask_is_the_plain_network() -> None:
     assert not torch.equal(plain, parameters(train(_data(), multinomial([0.0, 0.0]), 2, 1)))  # {1/2, 1} / 0.75
     assert not torch.equal(plain, parameters(train(_data(), gaussian([0.2]), 2, 1)))
     assert not torch.equal(plain, parameters(train(_data(), Arm(shuffled=True), 2, 1)))
+
+
+def test_a_wide_start_has_the_spread_of_he_and_no_biases() -> None:
+    model = train(_data(), Arm(he=True), 0, 1).plain()
+    for layer in (layer for layer in model.modules() if isinstance(layer, nn.Linear)):
+        assert float(layer.weight.detach().std()) == pytest.approx((2 / layer.in_features) ** 0.5, rel=0.15)
+        assert not layer.bias.any()
 
 
 def test_noise_at_test_time_is_switched_on() -> None:

@@ -84,7 +84,13 @@ TRAINED = {
     "normalisation hurts under drift",
     "masks help on usable devices",
     "masks cost little",
+    "Bayesian search reaches the optimum",
+    "chance does not",
+    "a grid of equal budget does not",
+    "the order of the materials means nothing",
+    "shuffled usabilities teach nothing",
 }  # need more than a smoke run
+WITHOUT_COST = {"bayesmulti-fabrication"}  # makes devices, computes nothing on them
 
 
 @pytest.mark.parametrize("name", names())
@@ -95,5 +101,5 @@ def test_smoke_tier_is_complete_and_reported(name: str, tmp_path: Path) -> None:
     assert {claim["verdict"] for claim in written["claims"]} <= {"reproduced", "not reproduced", "not comparable"}
     failed = {c.name for c in result.controls if c.verdict != "held"} - TRAINED
     assert not failed
-    assert written["cost"]["energy_joule"] > 0
+    assert name in WITHOUT_COST or written["cost"]["energy_joule"] > 0
     assert write_report(tmp_path / "run").stat().st_size > 20_000

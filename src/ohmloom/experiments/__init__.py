@@ -9,7 +9,14 @@ from ohmloom.experiments.diagnosis import Diagnosis, diagnose
 from ohmloom.experiments.figures import Figure, say
 from ohmloom.experiments.findings import Findings
 from ohmloom.experiments.folder import RunFile, default_folder
-from ohmloom.experiments.intervals import Interval, bootstrap_interval, clopper_pearson, t_interval, wilson
+from ohmloom.experiments.intervals import (
+    Interval,
+    bootstrap_interval,
+    clopper_pearson,
+    median_interval,
+    t_interval,
+    wilson,
+)
 from ohmloom.experiments.progress import Progress, Silent, open_progress
 from ohmloom.experiments.result import Cost, CostShare, DataUse, Paper, Result, Statement, Table, read_result
 from ohmloom.experiments.running import run
@@ -36,6 +43,7 @@ __all__ += [
     "clopper_pearson",
     "default_folder",
     "diagnose",
+    "median_interval",
     "open_progress",
     "read_result",
 ]

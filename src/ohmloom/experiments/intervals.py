@@ -49,6 +49,23 @@ def bootstrap_interval(values: Sequence[float], level: float = 0.95, *, draws: i
     return Interval(low=float(low), high=float(high), level=level, method="bootstrap")
 
 
+def median_interval(values: Sequence[float], level: float = 0.95) -> Interval:
+    """The interval of a median between two of the ordered values, no distribution assumed; its level is its own.
+
+    Below the k-th smallest and above the k-th largest of n values the median lies with chance 2 P(B < k), B binomial
+    (n, 1/2): the largest k whose interval still holds ``level``, or the two extremes where none does.
+    Raises ConfigurationError for fewer than three values.
+    """
+    ordered = np.sort(_sample(values))
+    if len(ordered) < 3:
+        rule = "must be at least three for an interval of their median"
+        raise ConfigurationError(message("values", rule, len(ordered), "Run more."))
+    below = np.cumsum([math.comb(len(ordered), i) for i in range(len(ordered) // 2)]) / 2.0 ** len(ordered)  # P(B < k)
+    rank = max(int(np.sum(2 * below <= 1 - level)), 1)
+    low, high = float(ordered[rank - 1]), float(ordered[-rank])
+    return Interval(low=low, high=high, level=1 - 2 * float(below[rank - 1]), method="order statistics")
+
+
 def clopper_pearson(hits: int, trials: int, level: float = 0.95) -> Interval:
     """The exact binomial interval of a share, such as an accuracy on ``trials`` test images.
 

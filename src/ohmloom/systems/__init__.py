@@ -127,3 +127,8 @@ register(
     "BayesMulti: accuracy on 37 measured perovskite devices",
     "ohmloom.systems.bayesmulti.devices:BayesMultiDevices",
 )
+register(
+    "bayesmulti-fabrication",
+    "BayesMulti: which device to make next",
+    "ohmloom.systems.bayesmulti.fabrication:BayesMultiFabrication",
+)

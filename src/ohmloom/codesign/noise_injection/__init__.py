@@ -3,7 +3,7 @@
 from ohmloom.codesign.noise_injection.certificate import (
     certified_changes,
     certified_radius,
-    disturbances,
+    disturbed_scores,
     half_overlap,
     smoothed_class,
     smoothed_score,
@@ -42,4 +42,4 @@ __all__ += [
     "usability",
 ]
 __all__ += ["Objective", "Place", "Proposer", "Trace", "accuracy_under", "certified_changes", "certified_radius"]
-__all__ += ["disturbances", "half_overlap", "search_rates", "smoothed_class", "smoothed_score"]
+__all__ += ["disturbed_scores", "half_overlap", "search_rates", "smoothed_class", "smoothed_score"]

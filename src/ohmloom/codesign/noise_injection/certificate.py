@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -29,7 +29,9 @@ from ohmloom.codesign.noise_injection.noises import Multinomial
 from ohmloom.errors import ConfigurationError, message
 
 Classifier = Callable[[Tensor], Tensor]  # parameters (n, Θ) -> classes (n,)
-LARGEST = 12  # parameters of what can be enumerated: 3^12 masks
+LARGEST = 12  # parameters of what can be enumerated
+MOST = 4**12  # combinations of their values
+CHUNK = 2**16  # of them asked for at a time
 
 
 def half_overlap(mask: Multinomial) -> float:
@@ -69,16 +71,8 @@ def certified_changes(score: float, mask: Multinomial, parameters: int) -> int |
 
 
 def smoothed_score(classify: Classifier, parameters: Tensor, mask: Multinomial, wanted: int) -> float:
-    """f: the exact probability, over all 3^Θ masks, that the class of θη is ``wanted``.
-
-    Raises ConfigurationError for more than `LARGEST` parameters.
-    """
-    count = len(parameters)
-    if count > LARGEST:
-        rule = f"must be at most {LARGEST} to be enumerated"
-        raise ConfigurationError(message("parameters", rule, count, "Sample instead, and say so."))
-    masks, chances = _masks(count, mask)
-    return float(chances[classify(parameters * masks) == wanted].sum())
+    """f: the exact probability, over all 3^Θ masks, that the class of θη is ``wanted``. See `disturbed_scores`."""
+    return float(disturbed_scores(classify, parameters, mask, [(1.0,)] * len(parameters), wanted))
 
 
 def smoothed_class(classify: Classifier, parameters: Tensor, mask: Multinomial, classes: int) -> tuple[int, float]:
@@ -88,21 +82,53 @@ def smoothed_class(classify: Classifier, parameters: Tensor, mask: Multinomial, 
     return best, scores[best]
 
 
-def disturbances(count: int, radius: int, others: Sequence[float], *, halves: bool) -> Iterator[Tensor]:
-    """Every δ with at most ``radius`` elements among ``others``, and the rest at 1 (with ``halves`` at 1 or 1/2)."""
-    kept = (1.0, 0.5) if halves else (1.0,)
-    for changed in range(radius + 1):
-        for places in itertools.combinations(range(count), changed):
-            choices = [others if place in places else kept for place in range(count)]
-            for delta in itertools.product(*choices):
-                yield torch.tensor(delta, dtype=torch.float64)
+def disturbed_scores(
+    classify: Classifier, parameters: Tensor, mask: Multinomial, choices: Sequence[Sequence[float]], wanted: int
+) -> Tensor:
+    """The exact score of ``wanted`` under every disturbance δ whose δ_j is one of ``choices[j]``: one axis for each j.
+
+        f(δ) = Σ_v [F(θ v) = wanted] Π_j P(δ_j η_j = v_j)
+
+    F is asked once for each combination of the values v_j that some δ_j η_j takes; then the sum over one coordinate
+    after the other is a product with a small matrix. That is all |choices|^Θ scores for the work of one.
+
+    Raises ConfigurationError for more than `LARGEST` parameters or `MOST` combinations.
+    """
+    count = len(parameters)
+    if count > LARGEST:
+        rule = f"must be at most {LARGEST} to be enumerated"
+        raise ConfigurationError(message("parameters", rule, count, "Sample instead, and say so."))
+    laws = [_law(mask, some) for some in choices]
+    combinations = math.prod(len(values) for values, _ in laws)
+    if combinations > MOST:
+        rule = f"must have at most {MOST:,} combinations of values"
+        raise ConfigurationError(message("choices", rule, f"{combinations:,}", "Give fewer, or fewer parameters."))
+    table = _wanted(classify, [one * values for one, (values, _) in zip(parameters, laws, strict=True)], wanted)
+    for values, chances in laws:  # the first axis is summed over, and that of its choices comes last
+        table = (chances @ table.reshape(len(values), -1)).T
+    return table.reshape([len(some) for some in choices])
 
 
-def _masks(count: int, mask: Multinomial) -> tuple[Tensor, Tensor]:
-    """All masks (3^Θ, Θ) and their probabilities (3^Θ,)."""
-    levels = torch.cartesian_prod(*[torch.tensor([0, 1, 2])] * count).view(-1, count)
-    chance = torch.tensor([mask.p_zero, mask.p_half, mask.p_one], dtype=torch.float64)
-    return levels.double() / 2, chance[levels].prod(-1)
+def _law(mask: Multinomial, choices: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """The values that δη takes for any δ of ``choices``, (values,), and their chances for each, (choices, values)."""
+    law = ((0.0, mask.p_zero), (0.5, mask.p_half), (1.0, mask.p_one))
+    values = sorted({level * delta for delta in choices for level, _ in law})
+    chances = torch.zeros(len(choices), len(values), dtype=torch.float64)
+    for row, delta in zip(chances, choices, strict=True):
+        for level, chance in law:
+            row[values.index(level * delta)] += chance
+    return torch.tensor(values, dtype=torch.float64), chances
+
+
+def _wanted(classify: Classifier, values: Sequence[Tensor], wanted: int) -> Tensor:
+    """1 where F gives ``wanted``, else 0, for every combination of parameters: (|v_1|, |v_2|, …), float64."""
+    split = next(i for i in range(len(values)) if math.prod(map(len, values[i:])) <= CHUNK)
+    last = torch.cartesian_prod(*values[split:]).reshape(-1, len(values) - split)
+    found: list[Tensor] = []
+    for start in itertools.product(*(each.tolist() for each in values[:split])):
+        first = torch.tensor(start, dtype=torch.float64)
+        found.append(classify(torch.cat([first.expand(len(last), -1), last], dim=1)) == wanted)
+    return torch.cat(found).double().reshape([len(each) for each in values])
 
 
 def _check_score(score: float) -> None:

@@ -7,6 +7,7 @@ from ohmloom.systems.bayesmulti.settings import STAR
 RATIO = "largest ratio of BayesMulti's accuracy to ERM's"
 LOGGED = "BayesMulti: validation accuracy at sigma = 0.9, rates of the search"
 GAIN, CLEAN = f"BayesMulti less ERM at sigma = {STAR}", "ERM less BayesMulti without drift"
+WIDE = f"BayesMulti less ERM at sigma = {STAR}, wide start"
 APART, AREA = "gap between the 95 % intervals of BayesMulti and ERM", "least gain in area under the curve of a seed"
 OVER_CHANCE = "search less random search of as many evaluations"
 RELEASED_RATES = "rates by the released objective less random rates"
@@ -18,6 +19,19 @@ DETECTION = (
     "published over tasks whose denominator collapses (detection at sigma = 0.15: 0.0 for ERM); ours is a ratio of "
     "accuracies, which cannot fall below chance"
 )
+
+
+def whole_clean(arm: str) -> str:
+    return f"all digits, {arm}: accuracy without drift"
+
+
+def whole_drifted(arm: str) -> str:
+    return f"all digits, {arm}: accuracy at sigma = {STAR}"
+
+
+def whole_gain(more: str, less: str) -> str:
+    return f"all digits, {more} less {less} at sigma = {STAR}"
+
 
 CLAIMS = (
     Claim(name="up to 100-fold better than existing methods", published=100, direction="at_least", unit="times",

@@ -27,6 +27,7 @@ class Arm(NamedTuple):
     on: Place = "activations"
     norm: bool = False
     shuffled: bool = False
+    he: bool = False  # weights start as He et al. draw them, 2.4 times as wide as PyTorch's
 
 
 def blocks(norm: bool = False) -> list[nn.Module]:
@@ -39,12 +40,22 @@ def blocks(norm: bool = False) -> list[nn.Module]:
     return [*made, nn.Linear(*WIDTHS[-2:])]
 
 
+def _start_wide(model: nn.Module) -> None:
+    """Weights from N(0, 2 / inputs), biases of zero: He et al., arXiv 1502.01852."""
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+
+
 def train(data: Labelled, arm: Arm, epochs: int, seed: int) -> NoiseInjected:
     """The network after training; its start and the order of images depend on the seed only, not on the arm."""
     streams = Streams(seed).child("bayesmulti")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(streams.key("weights"))
         model = NoiseInjected(blocks(arm.norm), arm.noises, on=arm.on, generator=streams.generator("noise"))
+        if arm.he:
+            _start_wide(model)
     labels = data.labels
     if arm.shuffled:
         labels = labels[torch.randperm(len(labels), generator=streams.generator("labels"))]

@@ -23,16 +23,20 @@ class Learning(Description):
     epochs: int = Field(default=12, ge=1)
 
 
+PILOT = Learning(training_images=3_500, epochs=15)  # the size of the pilot that the acceptance figures are from
+
+
 class MnistSettings(Description):
     """Sizes of `bayesmulti-mnist`."""
 
-    learning: Learning = Field(default=Learning())
+    learning: Learning = Field(default=PILOT)
+    whole: Learning | None = None  # what the main arms learn from once more
     evaluations: int = Field(default=8, ge=2)  # of a search over two rates
     few_evaluations: int = Field(default=4, ge=1)  # over the one rate of noise on weights
     chance: int = Field(default=12, ge=2)  # random rates, for comparison
     objective_draws: int = Field(default=10, ge=10)
     sigmas: tuple[float, ...] = (0.0, 0.3, 0.6, 0.9, 1.2, 1.5)
-    draws: int = 10
+    draws: int = 20
     test_images: int = 5_000  # the first, by the writers who are harder to read
 
 
@@ -43,6 +47,17 @@ class DeviceSettings(Description):
     rates: tuple[float, float] = (0.5, 0.5)  # of the multinomial masks, released form
     draws: int = Field(default=10, ge=2)  # of each device, as published
     test_images: int = 2_000
+
+
+class FabricationSettings(Description):
+    """Sizes of `bayesmulti-fabrication`."""
+
+    searches: int = Field(default=20, ge=3)  # of each kind, synthetic surface
+    fewer: int = Field(default=8, ge=3)  # on the surrogate, and with materials in other places
+    evaluations: int = Field(default=40, ge=3)  # devices made in a search
+    initial: int = Field(default=10, ge=2)  # of them by chance
+    noise: float = Field(default=0.01, ge=0)  # deviation of a measured usability, synthetic surface
+    shuffles: int = Field(default=5, ge=1)
 
 
 def arm_name(group: str, name: str) -> str:
