@@ -1,6 +1,6 @@
 """Trials to 95 % of a known front's hypervolume, against chance: `python tools/search_front.py [SEEDS] [RESULT.json]`
 
-Two published problems of six variables and two objectives whose fronts are known: ZDT1 (Zitzler, Deb and Thiele,
+Published problems of six variables and two objectives whose fronts are known: ZDT1 and ZDT2 (Zitzler, Deb and Thiele,
 doi:10.1162/106365600568202) and DTLZ2 (Deb, Thiele, Laumanns and Zitzler, doi:10.1109/CEC.2002.1007032). The search
 proposes one point at a time and is not told the reference point. Random search is drawn in blocks, as many trials as it
 needs up to ``MOST``; a seed that needs more counts as ``MOST``, which is then a lower bound. The result is written at
@@ -44,6 +44,12 @@ def zdt1(x: Array) -> Array:
     return np.stack([x[:, 0], g * (1 - np.sqrt(x[:, 0] / g))], axis=1)
 
 
+def zdt2(x: Array) -> Array:
+    """The same with f2 = g (1 - (f1 / g)^2): a hollow front."""
+    g = 1 + 9 * x[:, 1:].mean(1)
+    return np.stack([x[:, 0], g * (1 - (x[:, 0] / g) ** 2)], axis=1)
+
+
 def dtlz2(x: Array) -> Array:
     """A quarter of a circle of radius 1 + g, g = sum (x2 ... - 1/2)^2; on the front g = 0."""
     radius = 1 + ((x[:, 1:] - 0.5) ** 2).sum(1)
@@ -53,6 +59,7 @@ def dtlz2(x: Array) -> Array:
 
 PROBLEMS = {
     "ZDT1": Problem(zdt1, (11.0, 11.0), 121 - 1 / 3),
+    "ZDT2": Problem(zdt2, (11.0, 11.0), 121 - 2 / 3),
     "DTLZ2": Problem(dtlz2, (1.1, 1.1), 1.21 - math.pi / 4),
 }
 
@@ -164,8 +171,8 @@ def main(seeds: int = 20, result: Path = RESULT) -> None:
              "most trials, search": BUDGET, "most trials, random": MOST}  # fmt: skip
     held = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
     problems = held["problems"] if held.items() >= about.items() else {}
-    for seed in range(seeds):
-        for name, problem in PROBLEMS.items():
+    for name, problem in PROBLEMS.items():
+        for seed in range(seeds):
             rows = problems.get(name, {"rows": []})["rows"]
             if len(rows) > seed:
                 continue

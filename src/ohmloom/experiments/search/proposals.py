@@ -38,8 +38,8 @@ def propose(
     holds all points; none is proposed twice before all were. The first ``initial`` proposals (twice the variables and
     two more unless given), and all with ``method`` random or without BoTorch, are drawn by chance from the stream of
     ``index``. Then Gaussian processes: the noisy expected improvement, in its logarithm, for one objective, and that of
-    the hypervolume above ``reference`` for several (unless given, a tenth of the front's range below its worst corner:
-    Ishibuchi et al., doi:10.1007/978-3-642-19893-9_5). Bounds weigh it with the probability that they are kept.
+    the hypervolume above ``reference`` for several (unless given, a tenth of the range below the worst found). Bounds
+    weigh it with the probability that they are kept.
     Sources: Ament et al., arXiv 2310.20708; Daulton et al., arXiv 2105.08195.
     """
     variables = points.shape[1] if points.dim() == 2 else int(count or 0)
@@ -115,7 +115,7 @@ def _acquisition(
     if objectives == 1:
         first = GenericMCObjective(lambda samples, X=None: samples[..., 0])  # noqa: N803
         return qLogNoisyExpectedImprovement(model, points, objective=first, **common)
-    corner = _corner(known, objectives) if reference is None else torch.tensor(reference, dtype=torch.float64)
+    corner = _corner(known[:, :objectives]) if reference is None else torch.tensor(reference, dtype=torch.float64)
     several = IdentityMCMultiOutputObjective(outcomes=list(range(objectives)))
     return logei.qLogNoisyExpectedHypervolumeImprovement(model, corner, points, objective=several, **common)
 
@@ -125,13 +125,11 @@ def _broken(column: int) -> Callable[[Tensor], Tensor]:
     return lambda samples: -samples[..., column]
 
 
-def _corner(known: Tensor, objectives: int) -> Tensor:
-    """The corner above which volume counts: from the front of what keeps all bounds, or of all where nothing does."""
-    from botorch.utils.multi_objective.hypervolume import infer_reference_point
-
-    kept = (known[:, objectives:] >= 0).all(1)
-    values = known[kept if bool(kept.any()) else slice(None), :objectives]
-    return infer_reference_point(values[dominating(values)])
+def _corner(values: Tensor) -> Tensor:
+    """The corner above which volume counts: a tenth of the range below the worst of all. Not of the front alone, as is
+    often done: a front that was found in the middle first could then not grow beyond its own ends."""
+    worst, best = values.amin(0), values.amax(0)
+    return worst - 0.1 * (best - worst).clamp(min=1e-9)
 
 
 def _untried(allowed: Tensor, points: Tensor, waiting: Tensor | None) -> Tensor:
