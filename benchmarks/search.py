@@ -16,7 +16,7 @@ from benchmarks.timing import Result, result
 from ohmloom.experiments.search import Objective, Search, Variable, propose
 from ohmloom.experiments.search import search as run
 
-SECONDS, TRIALS, QUICK = 2.5, 12, 100
+SECONDS, TRIALS, QUICK = 2.5, 20, 100
 SIZE = 256  # of the products that a computing trial makes
 VARIABLES, KNOWN = 6, 40
 LOW = (Objective(figure="value", direction="minimise"),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,9 +23,11 @@ from ohmloom.experiments.search import (
     bayesian_available,
     dominating,
     finite,
+    proposals,
     propose,
     replaced,
     search,
+    searching,
     snapped,
     values,
 )
@@ -113,7 +116,7 @@ def test_gaussian_processes_keep_away_from_failures_and_broken_bounds(several: b
     kept = [entry for entry in late if entry.found is not None and entry.found["room"] >= 0.1]
     assert len(kept) >= len(late) // 2
     best = min(entry.found["height"] for entry in found.front if entry.found)
-    assert best < -0.4 - 0.1 * 0.7  # of the best that the bound allows, -0.5
+    assert best < (-0.4 if several else -0.47)  # the bound allows -0.5; a front has another end to look after
 
 
 def test_a_trial_that_hangs_is_ended_at_its_limit(tmp_path: Path) -> None:
@@ -191,6 +194,18 @@ def test_paths_lead_into_tables_and_lists() -> None:
     for path in ("x.y", "a.b.7", "a.b.0.c"):
         with pytest.raises(ConfigurationError, match="must lead to a field"):
             replaced(table, {path: 0})
+
+
+def test_the_bound_of_a_wanted_figure_is_where_its_front_ends() -> None:
+    told = [Objective(figure="up", direction="maximise"), Objective(figure="down", direction="minimise")]
+    bounds = [Objective(figure="up", at_least=2, at_most=9), Objective(figure="up", at_least=3)]
+    what = Search(variables=XY, objectives=(*told, *bounds, Objective(figure="down", at_most=5)))
+    assert [searching._reference(what, one) for one in told] == [3, -5]
+    free = Search(variables=XY, objectives=tuple(told))
+    assert all(math.isnan(searching._reference(free, one)) for one in told)
+    values = torch.tensor([[0.0, 10.0], [1.0, 0.0]], dtype=torch.float64)
+    assert proposals._corner(values, [math.nan, 4.0]).tolist() == pytest.approx([-0.1, 4.0])
+    assert proposals._corner(values, None).tolist() == pytest.approx([-0.1, -1.0])
 
 
 def test_fronts() -> None:

@@ -38,8 +38,8 @@ def propose(
     holds all points; none is proposed twice before all were. The first ``initial`` proposals (twice the variables and
     two more unless given), and all with ``method`` random or without BoTorch, are drawn by chance from the stream of
     ``index``. Then Gaussian processes: the noisy expected improvement, in its logarithm, for one objective, and that of
-    the hypervolume above ``reference`` for several (unless given, a tenth of the range below the worst found). Bounds
-    weigh it with the probability that they are kept.
+    the hypervolume above ``reference`` for several (where it is None or NaN, a tenth of the range below the worst that
+    was found). Bounds weigh it with the probability that they are kept.
     Sources: Ament et al., arXiv 2310.20708; Daulton et al., arXiv 2105.08195.
     """
     variables = points.shape[1] if points.dim() == 2 else int(count or 0)
@@ -115,7 +115,7 @@ def _acquisition(
     if objectives == 1:
         first = GenericMCObjective(lambda samples, X=None: samples[..., 0])  # noqa: N803
         return qLogNoisyExpectedImprovement(model, points, objective=first, **common)
-    corner = _corner(known[:, :objectives]) if reference is None else torch.tensor(reference, dtype=torch.float64)
+    corner = _corner(known[:, :objectives], reference)
     several = IdentityMCMultiOutputObjective(outcomes=list(range(objectives)))
     return logei.qLogNoisyExpectedHypervolumeImprovement(model, corner, points, objective=several, **common)
 
@@ -125,11 +125,13 @@ def _broken(column: int) -> Callable[[Tensor], Tensor]:
     return lambda samples: -samples[..., column]
 
 
-def _corner(values: Tensor) -> Tensor:
-    """The corner above which volume counts: a tenth of the range below the worst of all. Not of the front alone, as is
-    often done: a front that was found in the middle first could then not grow beyond its own ends."""
+def _corner(values: Tensor, reference: Sequence[float] | None) -> Tensor:
+    """The corner above which volume counts: as told, else a tenth of the range below the worst of all. Not of the front
+    alone, as is often done: a front that was found in the middle first could then not grow beyond its own ends."""
     worst, best = values.amin(0), values.amax(0)
-    return worst - 0.1 * (best - worst).clamp(min=1e-9)
+    below = worst - 0.1 * (best - worst).clamp(min=1e-9)
+    told = below if reference is None else torch.tensor(reference, dtype=torch.float64)
+    return torch.where(told.isnan(), below, told)
 
 
 def _untried(allowed: Tensor, points: Tensor, waiting: Tensor | None) -> Tensor:

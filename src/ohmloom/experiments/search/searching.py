@@ -213,8 +213,17 @@ def proposal(what: Search, index: int, seen: Sequence[Entry], pending: Sequence[
         found, slack=slack, index=index, seed=what.seed, initial=what.initial,
         pending=torch.tensor([entry.point for entry in pending], dtype=torch.float64).view(-1, variables),
         method="random" if what.method == "random" else "bayesian", allowed=finite(what.variables),
+        reference=[_reference(what, one) for one in what.wanted],
     )  # fmt: skip
     return snapped(what.variables, point.tolist())
+
+
+def _reference(what: Search, wanted: Objective) -> float:
+    """The bound of a wanted figure, larger is better: beyond it a front is of no use. NaN without a bound."""
+    upward = wanted.direction == "maximise"
+    bounds = [one.at_least if upward else one.at_most for one in what.objectives if one.figure == wanted.figure]
+    known = [bound for bound in bounds if bound is not None]
+    return math.nan if not known else max(known) if upward else -min(known)
 
 
 def _budget(what: Search) -> int:
