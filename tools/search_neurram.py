@@ -2,9 +2,9 @@
 
 All points of `examples/neurram_front/front.toml` are tried (as `ohmloom sweep` does) and half of them are searched (as
 `ohmloom search` does), in FOLDER, where an interrupted run goes on. A search's points count with what the enumeration
-found for them, so that another die is no gain. The same search and random search without repeats are then repeated over
-5 and 1,000 seeds on the table of the enumeration. Hypervolumes lie between the front and the worst accuracy and energy of all
-points, as a share of the enumeration's.
+found for them, so that another die is no gain. The same search and random search without repeats are then repeated
+over 5 and 1,000 seeds on the table of the enumeration. Hypervolumes lie between the front and the worst accuracy and
+energy of all points, as a share of the enumeration's.
 """
 
 from __future__ import annotations
@@ -71,8 +71,13 @@ def summary(runs: list[list[float]]) -> dict[str, Any]:
     """Shares over seeds, half way and in the end."""
     last, half = [one[-1] for one in runs], [one[len(one) // 2 - 1] for one in runs]
     interval = bootstrap_interval(last)
-    return {"mean share": float(np.mean(last)), "interval": [interval.low, interval.high], "lowest": min(last), "seeds": len(last),
-            "mean share with half of the trials": float(np.mean(half))}  # fmt: skip
+    return {
+        "seeds": len(runs),
+        "mean share": float(np.mean(last)),
+        "interval": [interval.low, interval.high],
+        "lowest": min(last),
+        "mean share with half of the trials": float(np.mean(half)),
+    }
 
 
 def main(folder: Path, result: Path = RESULT) -> None:
