@@ -167,7 +167,7 @@ class Killer(threading.Thread):
         while not (self.folder / "trials").exists():
             time.sleep(0.05)
         held = Journal(self.folder, self.what.table())
-        while not self.done.wait(self.chance.uniform(0, 1.0)) and self.kills < self.wanted:
+        while not self.done.wait(self.chance.uniform(0, 0.3)) and self.kills < self.wanted:
             victims = [child for child in multiprocessing.active_children() if child.pid not in self.before]
             under_way = [entry for entry in held.entries() if entry.state == "proposed"]
             if victims and under_way and not any(entry.losses for entry in under_way):
@@ -186,10 +186,10 @@ class Killer(threading.Thread):
 
 @pytest.mark.slow
 @needs_botorch
+@pytest.mark.parametrize("kills", [20])
 @pytest.mark.parametrize("count", [1, 2])
-def test_workers_killed_at_random_moments_cost_nothing(count: int, tmp_path: Path) -> None:
-    kills = 20
-    what = Search(variables=XY, objectives=LOW, trials=2 * kills, initial=kills, seed=13)
+def test_workers_killed_at_random_moments_cost_nothing(count: int, kills: int, tmp_path: Path) -> None:
+    what = Search(variables=XY, objectives=LOW, trials=4 * kills, initial=4 * kills - 8, seed=13)
     killer = Killer(what, tmp_path / "killed", kills)
     killer.start()
     final = list(search(what, trials.logged, tmp_path / "killed", workers=count).entries)
