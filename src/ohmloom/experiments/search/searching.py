@@ -184,7 +184,7 @@ def trial_in(trial: Trial, chosen: Mapping[str, Any], seed: int, folder: Path) -
     return found, time.monotonic() - begin
 
 
-def _proposed(what: Search, held: Journal, entries: Mapping[int, Entry], busy: Sequence[int]) -> int:
+def _proposed(what: Search, held: Journal, entries: dict[int, Entry], busy: Sequence[int]) -> int:
     """Put the next trial into the journal."""
     index = len(entries)
     if what.method == "grid":
