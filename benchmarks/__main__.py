@@ -20,6 +20,7 @@ from benchmarks.graphs import graphs
 from benchmarks.networks import networks
 from benchmarks.products import convolution, linear, sliced, wired
 from benchmarks.programming import programming
+from benchmarks.search import search
 from benchmarks.timing import Result
 from benchmarks.training import training
 from benchmarks.wires import wires
@@ -37,6 +38,7 @@ BENCHMARKS = {
     "graphs": graphs,
     "edges": edges,
     "dynamics": dynamics,
+    "search": search,
 }
 
 

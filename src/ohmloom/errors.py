@@ -54,6 +54,10 @@ class LedgerError(OhmloomError, ValueError):
     """A ledger is empty, or belongs to other hardware than the one priced."""
 
 
+class ExecutorError(OhmloomError, RuntimeError):
+    """An executor takes no more work."""
+
+
 class ConvergenceError(OhmloomError, ArithmeticError):
     """An iteration did not reach its tolerance."""
 

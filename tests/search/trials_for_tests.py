@@ -19,14 +19,28 @@ def bowl(values: Mapping[str, Any], seed: int, folder: Path) -> dict[str, float]
     return {"height": (x - 0.3) ** 2 + (y - 0.3) ** 2 + 1e-3 * noise, "left": -x}
 
 
-def slow(values: Mapping[str, Any], seed: int, folder: Path) -> dict[str, float]:
-    """The same, a moment later."""
-    time.sleep(0.15)
+def logged(values: Mapping[str, Any], seed: int, folder: Path) -> dict[str, float]:
+    """The bowl after a moment that its seed draws; each begin is a line with the process's id, and so is each end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "log").open("a", buffering=1) as log:
+        log.write(f"begin {os.getpid()}\n")
+        time.sleep(0.2 * float(torch.rand(1, generator=torch.Generator().manual_seed(seed + 1))))
+        log.write(f"end {os.getpid()}\n")
+    return bowl(values, seed, folder)
+
+
+def long(values: Mapping[str, Any], seed: int, folder: Path) -> dict[str, float]:
+    """The bowl; the first attempt takes a minute, unless its worker is killed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "log").open("a", buffering=1) as log:
+        log.write(f"begin {os.getpid()}\n")
+    if len((folder / "log").read_text().splitlines()) == 1:
+        time.sleep(60)
     return bowl(values, seed, folder)
 
 
 def troubled(values: Mapping[str, Any], seed: int, folder: Path) -> dict[str, float]:
-    """Raises, hangs, or kills its worker, by its choice of y; and is well otherwise."""
+    """Raises, hangs, finds no number, forgets its figure or kills its worker, by its choice of y; else it is well."""
     kind = values["y"]
     if kind == "raises":
         raise ValueError("no such luck")
@@ -34,7 +48,17 @@ def troubled(values: Mapping[str, Any], seed: int, folder: Path) -> dict[str, fl
         time.sleep(60)
     if kind == "kills":
         os._exit(9)
-    return {"height": float(values["x"])}
+    if kind == "forgets":
+        return {"width": 1.0}
+    return {"height": float("nan") if kind == "undefined" else float(values["x"])}
+
+
+def narrow(values: Mapping[str, Any], seed: int, folder: Path) -> dict[str, float]:
+    """Better the further to the right, but no further than the bound allows, and without a result beyond 0.8."""
+    x, y = float(values["x"]), float(values["y"])
+    if x > 0.8:
+        raise ValueError("beyond the edge")
+    return {"height": -x - 0.1 * y, "room": 0.5 - x}
 
 
 def lost_once(values: Mapping[str, Any], seed: int, folder: Path) -> dict[str, float]:

@@ -65,7 +65,7 @@ def dask_executor(address: str) -> Executor:
         rule, remedy = "needs Dask", "pip install 'ohmloom[cluster]'"
         raise ConfigurationError(message("--scheduler", rule, "none installed", remedy)) from None
     try:
-        return Client(address, timeout="5s").get_executor()
+        return Client(address, timeout="5s").get_executor(pure=False)  # a repeated trial is to run again
     except (OSError, ValueError, TimeoutError) as error:
         rule, remedy = "must be a scheduler that can be reached", "Start one with `dask scheduler`, or leave it out."
         raise ConfigurationError(message("--scheduler", rule, f"{address} ({error})", remedy)) from None

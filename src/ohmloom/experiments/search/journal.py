@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from ohmloom.errors import FormatError, message
 
 FILE = "search.sqlite"
-VERSION = 1
+VERSION = 2
 State = Literal["proposed", "done", "failed"]
 
 
@@ -23,11 +23,13 @@ class Entry(NamedTuple):
     number: int
     point: tuple[float, ...]  # of the unit cube
     values: dict[str, Any]
-    seen: tuple[int, ...]  # trials whose results the proposal knew
+    seen: tuple[int, ...]  # trials whose ends the proposal knew
+    pending: tuple[int, ...]  # trials that were under way
     state: State
     found: dict[str, float] | None
     error: str
     attempts: int
+    losses: int  # of these, how many lost their worker
     seconds: float
 
 
@@ -47,7 +49,7 @@ class Journal:
             self._base.execute("CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT)")
             self._base.execute(
                 "CREATE TABLE IF NOT EXISTS trials (number INTEGER PRIMARY KEY, point TEXT, chosen TEXT, seen TEXT, "
-                "state TEXT, found TEXT, error TEXT, attempts INTEGER, seconds REAL)"
+                "pending TEXT, state TEXT, found TEXT, error TEXT, attempts INTEGER, losses INTEGER, seconds REAL)"
             )
             held = dict(self._base.execute("SELECT key, value FROM about"))
         except sqlite3.DatabaseError as error:
@@ -65,21 +67,26 @@ class Journal:
 
     def entries(self) -> list[Entry]:
         """All, by index."""
-        rows = self._base.execute("SELECT * FROM trials ORDER BY number")
-        return [
-            Entry(number, tuple(json.loads(point)), json.loads(chosen), tuple(json.loads(seen)), state,
-                  None if found is None else json.loads(found), error, attempts, seconds)
-            for number, point, chosen, seen, state, found, error, attempts, seconds in rows
-        ]  # fmt: skip
+        return [_entry(row) for row in self._base.execute("SELECT * FROM trials ORDER BY number")]
 
-    def propose(self, index: int, point: Sequence[float], values: Mapping[str, Any], seen: Sequence[int]) -> None:
+    def entry(self, number: int) -> Entry:
+        """One of them."""
+        return _entry(self._base.execute("SELECT * FROM trials WHERE number = ?", (number,)).fetchone())
+
+    def propose(
+        self, index: int, point: Sequence[float], values: Mapping[str, Any], seen: Sequence[int], pending: Sequence[int]
+    ) -> None:
         """A trial that is about to begin."""
-        row = (index, json.dumps(list(point)), json.dumps(dict(values)), json.dumps(list(seen)))
-        self._base.execute("INSERT INTO trials VALUES (?, ?, ?, ?, 'proposed', NULL, '', 0, 0.0)", row)
+        row = (index, *(json.dumps(one) for one in (list(point), dict(values), list(seen), list(pending))))
+        self._base.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?, 'proposed', NULL, '', 0, 0, 0.0)", row)
 
     def tried(self, index: int) -> None:
         """One more attempt begins."""
         self._base.execute("UPDATE trials SET attempts = attempts + 1 WHERE number = ?", (index,))
+
+    def lost(self, index: int) -> None:
+        """An attempt lost its worker."""
+        self._base.execute("UPDATE trials SET losses = losses + 1 WHERE number = ?", (index,))
 
     def done(self, index: int, found: Mapping[str, float], seconds: float) -> None:
         """What a trial found."""
@@ -94,6 +101,14 @@ class Journal:
 
     def close(self) -> None:
         self._base.close()
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    number, point, chosen, seen, pending, state, found, *rest = row
+    return Entry(
+        number, tuple(json.loads(point)), json.loads(chosen), tuple(json.loads(seen)), tuple(json.loads(pending)),
+        state, None if found is None else json.loads(found), *rest,
+    )  # fmt: skip
 
 
 @contextmanager

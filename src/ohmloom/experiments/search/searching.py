@@ -8,7 +8,6 @@ result that its journal explains.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -21,13 +20,14 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ohmloom.descriptions import Description
-from ohmloom.errors import ConfigurationError, message, unknown
+from ohmloom.errors import message, unknown
 from ohmloom.experiments.progress import Progress, Silent
 from ohmloom.experiments.search.journal import Entry, Journal, journal
 from ohmloom.experiments.search.proposals import bayesian_available, dominating, propose
-from ohmloom.experiments.search.space import Variable, check_paths, values
-from ohmloom.experiments.search.workers import ATTEMPTS, Workers
+from ohmloom.experiments.search.space import Variable, check_paths, finite, snapped, values
+from ohmloom.experiments.search.workers import LOSSES, Ended, Workers
 
+LOOK = "Look at that trial's folder."
 Trial = Callable[[Mapping[str, Any], int, Path], Mapping[str, float]]
 """What is tried: of the values by path, a seed of its own and a folder of its own; figures by name."""
 
@@ -110,10 +110,11 @@ def search(
 
     ``trial`` runs on ``workers`` processes, or so many at once on any ``executor`` (it and its arguments can be
     pickled); each has its folder ``trials/NUMBER``. A trial that raises, takes longer than ``limit`` or loses its
-    worker twice is recorded as failed. Raises FormatError for a folder with another search's journal, and
-    ConfigurationError for an objective that no trial reports.
+    worker twice is recorded as failed, and so is one with an objective that is not finite; what took too long runs on
+    in an ``executor`` that cannot end it. Raises FormatError for a folder with another search's journal,
+    UnknownNameError for an objective that no trial reports, and ExecutorError if the executor takes no more trials.
     """
-    folder, progress = Path(folder), progress or Silent()
+    folder, progress = Path(folder).absolute(), progress or Silent()
     budget = _budget(what)
     note = "" if what.method != "bayesian" or bayesian_available() else (
         "BoTorch is not installed (pip install 'ohmloom[bo]'): points were drawn by chance instead.")  # fmt: skip
@@ -151,21 +152,26 @@ def _run(
         if not ended and not suspects:
             return
         for one in ended:
-            if one.lost and _of(held, one.number).attempts < ATTEMPTS:
-                suspects.append(one.number)
-                continue
-            if one.error:
-                held.failed(one.number, one.error)
+            if _recorded(what, held, one):
+                advance(1, f"trial {one.number}" + (" failed" if one.error else ""))
             else:
-                found, seconds = one.found
-                _check(what, found)
-                held.done(one.number, found, seconds)
-            entries[one.number] = _of(held, one.number)
-            advance(1, f"trial {one.number}" + (" failed" if one.error else ""))
+                suspects.append(one.number)
+            entries[one.number] = held.entry(one.number)
 
 
-def _of(held: Journal, index: int) -> Entry:
-    return next(entry for entry in held.entries() if entry.number == index)
+def _recorded(what: Search, held: Journal, one: Ended) -> bool:
+    """Write the end of a trial into the journal; False if it is to be tried again."""
+    if one.lost:
+        held.lost(one.number)
+        if held.entry(one.number).losses < LOSSES:
+            return False
+    found, seconds = one.found or ({}, 0.0)
+    error = one.error or _trouble(what, found, held)
+    if error:
+        held.failed(one.number, error)
+    else:
+        held.done(one.number, found, seconds)
+    return True
 
 
 def trial_in(trial: Trial, chosen: Mapping[str, Any], seed: int, folder: Path) -> tuple[dict[str, float], float]:
@@ -181,57 +187,87 @@ def trial_in(trial: Trial, chosen: Mapping[str, Any], seed: int, folder: Path) -
 def _proposed(what: Search, held: Journal, entries: dict[int, Entry], busy: Sequence[int]) -> int:
     """Put the next trial into the journal."""
     index = len(entries)
-    done = [entry for entry in entries.values() if entry.state == "done"]
     if what.method == "grid":
-        chosen = _grid(what)[index]
-        point: Sequence[float] = ()
-        seen: list[int] = []
+        held.propose(index, (), _of_grid(what, index), (), ())
     else:
-        variables = len(what.variables)
-        points = torch.tensor([entry.point for entry in done], dtype=torch.float64).view(-1, variables)
-        gains = torch.tensor([_gains(what, entry) for entry in done], dtype=torch.float64).view(-1, len(what.wanted))
-        waiting = torch.tensor([entries[i].point for i in busy], dtype=torch.float64).view(-1, variables)
-        point = propose(
-            points, gains, index=index, seed=what.seed, initial=what.initial, pending=waiting,
-            method="random" if what.method == "random" else "bayesian",
-        ).tolist()  # fmt: skip
-        chosen, seen = values(what.variables, point), [] if what.method == "random" else [e.number for e in done]
-    held.propose(index, point, chosen, seen)
-    entries[index] = _of(held, index)
+        seen = [entry for entry in entries.values() if entry.state != "proposed"] if what.method == "bayesian" else []
+        waiting = [entries[number] for number in busy] if what.method == "bayesian" else []
+        point = proposal(what, index, seen, waiting)
+        numbers = ([entry.number for entry in some] for some in (seen, waiting))
+        held.propose(index, point, values(what.variables, point), *numbers)
+    entries[index] = held.entry(index)
     return index
+
+
+def proposal(what: Search, index: int, seen: Sequence[Entry], pending: Sequence[Entry]) -> tuple[float, ...]:
+    """The point of trial ``index`` of a random or Bayesian search, from the trials that had ended and those under way.
+
+    It hangs on nothing else: of the entries that the journal names as ``seen`` and ``pending`` it gives the same again.
+    """
+    variables, wanted = len(what.variables), len(what.wanted)
+    columns = wanted + sum((one.at_least is not None) + (one.at_most is not None) for one in what.objectives)
+    table = torch.tensor([_told(what, entry) for entry in seen], dtype=torch.float64).view(len(seen), columns)
+    found, slack = table[:, :wanted], table[:, wanted:]
+    point = propose(
+        torch.tensor([entry.point for entry in seen], dtype=torch.float64).view(-1, variables),
+        found, slack=slack, index=index, seed=what.seed, initial=what.initial,
+        pending=torch.tensor([entry.point for entry in pending], dtype=torch.float64).view(-1, variables),
+        method="random" if what.method == "random" else "bayesian", allowed=finite(what.variables),
+        reference=[_reference(what, one) for one in what.wanted],
+    )  # fmt: skip
+    return snapped(what.variables, point.tolist())
+
+
+def _reference(what: Search, wanted: Objective) -> float:
+    """The bound of a wanted figure, larger is better: beyond it a front is of no use. NaN without a bound."""
+    upward = wanted.direction == "maximise"
+    bounds = [one.at_least if upward else one.at_most for one in what.objectives if one.figure == wanted.figure]
+    known = [bound for bound in bounds if bound is not None]
+    return math.nan if not known else max(known) if upward else -min(known)
 
 
 def _budget(what: Search) -> int:
     return math.prod(len(one.grid()) for one in what.variables) if what.method == "grid" else what.trials
 
 
-def _grid(what: Search) -> list[dict[str, Any]]:
-    paths = [one.path for one in what.variables]
-    return [dict(zip(paths, chosen, strict=True)) for chosen in itertools.product(*(v.grid() for v in what.variables))]
+def _of_grid(what: Search, index: int) -> dict[str, Any]:
+    """The values of a grid's point; the last variable runs fastest."""
+    chosen = {}
+    for one in reversed(what.variables):
+        index, place = divmod(index, len(one.grid()))
+        chosen[one.path] = one.grid()[place]
+    return dict(reversed(chosen.items()))
 
 
 def _gains(what: Search, entry: Entry) -> list[float]:
     """What a trial gives for each wanted objective, larger is better; NaN if it failed or breaks a bound."""
-    found = entry.found
-    if found is None or any(_broken(one, found.get(one.figure, math.nan)) for one in what.objectives):
-        return [math.nan] * len(what.wanted)
-    return [found[one.figure] * (1 if one.direction == "maximise" else -1) for one in what.wanted]
+    told, wanted = _told(what, entry), len(what.wanted)
+    return told[:wanted] if all(slack >= 0 for slack in told[wanted:]) else [math.nan] * wanted
 
 
-def _broken(objective: Objective, value: float) -> bool:
-    below = objective.at_least is not None and not value >= objective.at_least
-    return below or (objective.at_most is not None and not value <= objective.at_most)
+def _told(what: Search, entry: Entry) -> list[float]:
+    """What a trial gives for each wanted objective, larger is better, and how far it keeps from each bound, below 0 if
+    it breaks it; NaN if it failed."""
+    found = entry.found or {}
+    told = [found.get(one.figure, math.nan) * (1 if one.direction == "maximise" else -1) for one in what.wanted]
+    for one in what.objectives:
+        value = found.get(one.figure, math.nan)
+        told += [] if one.at_least is None else [value - one.at_least]
+        told += [] if one.at_most is None else [one.at_most - value]
+    return told
 
 
-def _check(what: Search, found: Mapping[str, float]) -> None:
+def _trouble(what: Search, found: Mapping[str, float], held: Journal) -> str:
+    """Why what a trial found is no result; "" if it is one. Raises UnknownNameError for an objective that no trial
+    has reported yet."""
     for objective in what.objectives:
         if objective.figure not in found:
-            raise unknown("objective", objective.figure, found)
+            if not any(entry.state == "done" for entry in held.entries()):
+                raise unknown("objective", objective.figure, found)
+            return f"it did not report '{objective.figure}'"
         if not math.isfinite(found[objective.figure]):
-            rule = "must be finite"
-            raise ConfigurationError(
-                message(f"objective {objective.figure}", rule, found[objective.figure], "Look at that trial's folder.")
-            )
+            return message(f"objective {objective.figure}", "must be finite", found[objective.figure], LOOK)
+    return ""
 
 
 def gains(found: Found) -> Tensor:

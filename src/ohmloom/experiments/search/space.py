@@ -6,10 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+import torch
 from pydantic import Field, model_validator
+from torch import Tensor
 
 from ohmloom.descriptions import Description
 from ohmloom.errors import ConfigurationError, message
+
+MOST = 4096  # points of a finite space that are weighed one by one
 
 
 class Variable(Description):
@@ -41,16 +45,36 @@ class Variable(Description):
             raise ValueError(f"{self.path}: low must be below high, got {self.low} to {self.high}. Widen the range.")
         if self.log and self.low <= 0:
             raise ValueError(f"{self.path}: low must be above 0 for a logarithm, got {self.low}. Raise it.")
+        if self.integer and (self.log or self.low % 1 or self.high % 1):
+            got = "log" if self.log else f"{self.low} to {self.high}"
+            raise ValueError(f"{self.path}: an integer must go evenly between integers, got {got}. Or use choices.")
         return self
+
+    @property
+    def count(self) -> int | None:
+        """How many values it can have; None if it is continuous."""
+        if self.choices:
+            return len(self.choices)
+        return (
+            int(self.high - self.low) + 1 if self.integer and self.low is not None and self.high is not None else None
+        )
+
+    def snapped(self, share: float) -> float:
+        """The share in the middle of those that stand for the same value, so that a model sees one point for it."""
+        return share if self.count is None else (self._place(share) + 0.5) / self.count
+
+    def _place(self, share: float) -> int:
+        assert self.count is not None
+        return min(int(share * self.count), self.count - 1)
 
     def value(self, share: float) -> Any:
         """The value at ``share`` of the way, 0 to 1."""
         if self.choices:
-            return self.choices[min(int(share * len(self.choices)), len(self.choices) - 1)]
+            return self.choices[self._place(share)]
         assert self.low is not None
         assert self.high is not None
         if self.integer:
-            number: float = min(int(self.low + share * (self.high - self.low + 1)), int(self.high))
+            number: float = int(self.low) + self._place(share)
         elif self.log:
             number = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
         else:
@@ -63,7 +87,7 @@ class Variable(Description):
             return list(self.choices)
         assert self.low is not None
         assert self.high is not None
-        count = min(self.steps, int(self.high) - int(self.low) + 1) if self.integer else self.steps
+        count = min(self.steps, self.count or self.steps)
         shares = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
         return list(dict.fromkeys(self.value(min(share, 1 - 1e-12) if self.integer else share) for share in shares))
 
@@ -71,6 +95,20 @@ class Variable(Description):
 def values(variables: Sequence[Variable], point: Sequence[float]) -> dict[str, Any]:
     """The values that a point of the unit cube stands for, by path."""
     return {one.path: one.value(float(share)) for one, share in zip(variables, point, strict=True)}
+
+
+def snapped(variables: Sequence[Variable], point: Sequence[float]) -> tuple[float, ...]:
+    """The one point of the unit cube that stands for the same values as ``point``."""
+    return tuple(one.snapped(float(share)) for one, share in zip(variables, point, strict=True))
+
+
+def finite(variables: Sequence[Variable], most: int = MOST) -> Tensor | None:
+    """All points of a finite space, (points, variables), float64; None if it is not finite or has over ``most``."""
+    counts = [one.count for one in variables]
+    if any(count is None for count in counts) or math.prod(count or 1 for count in counts) > most:
+        return None
+    sides = [(torch.arange(count or 1, dtype=torch.float64) + 0.5) / (count or 1) for count in counts]
+    return torch.cartesian_prod(*sides).view(-1, len(sides))
 
 
 def check_paths(variables: Sequence[Variable]) -> None:
