@@ -45,7 +45,7 @@ def test_no_place_is_above_the_known_optimum(shares: list[float], kind: int) -> 
 
 def _drawn(surface: Peaks, count: int) -> list[Made]:
     chance = np.random.default_rng(0)
-    recipes = [Recipe(**values(variables(), chance.random(5))) for _ in range(count)]
+    recipes = [Recipe(**values(variables(), chance.random(5).tolist())) for _ in range(count)]
     return [Made(str(i), recipe, surface.of(recipe)) for i, recipe in enumerate(recipes)]
 
 
@@ -65,7 +65,7 @@ def test_the_best_of_a_surrogate_is_above_all_that_it_is_asked_and_names_of_mate
     chance = np.random.default_rng(2)
     found = surface.usability(chance.random((3000, 4)), chance.integers(4, size=3000).astype(float))
     assert found.max() <= surface.optimum.usability + 1e-9
-    turned = dict(zip(MATERIALS, (*MATERIALS[1:], MATERIALS[0]), strict=True))
+    turned: dict[str, str] = dict(zip(MATERIALS, (*MATERIALS[1:], MATERIALS[0]), strict=True))
     other = Surrogate([one._replace(recipe=one.recipe._replace(material=turned[one.recipe.material])) for one in made])
     assert other.optimum.usability == pytest.approx(surface.optimum.usability, rel=0.01)
     assert MATERIALS[other.optimum.kind] == turned[MATERIALS[surface.optimum.kind]]

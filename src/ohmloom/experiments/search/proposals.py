@@ -77,9 +77,10 @@ def _bayesian(
             best, _ = optimize_acqf_discrete(wanted, q=1, choices=_untried(allowed, points, waiting))
         else:
             bounds = torch.stack([torch.zeros_like(points[0]), torch.ones_like(points[0])])
-            best, _ = optimize_acqf(
-                wanted, bounds, q=1, num_restarts=RESTARTS, raw_samples=RAW, options={"maxiter": STEPS}
-            )
+            several = objectives > 1  # what widens a front may lie in a narrow place beside one of its points
+            options = {"maxiter": STEPS, "sample_around_best": several}
+            raw = 2 * RAW if several else RAW
+            best, _ = optimize_acqf(wanted, bounds, q=1, num_restarts=RESTARTS, raw_samples=raw, options=options)
     return best.squeeze(0).detach()
 
 

@@ -95,7 +95,7 @@ def left_out(made: Sequence[Made], groups: Sequence[int], model: Model) -> Numbe
     for group in sorted(set(groups)):
         known = [one for one, other in zip(made, groups, strict=True) if other != group]
         places = np.flatnonzero(np.array(groups) == group)
-        asked = [made[i] for i in places]
+        asked = [one for one, other in zip(made, groups, strict=True) if other == group]
         found[places] = _fitted(model, _features(known), np.array([one.usability for one in known]))(_features(asked))
     return found
 
@@ -136,7 +136,7 @@ def _process(coordinates: int) -> Any:
         WhiteKernel,
     )
 
-    lengths = Matern(length_scale=[0.5] * coordinates, length_scale_bounds=(0.05, 20.0), nu=2.5)
+    lengths = Matern(length_scale=np.full(coordinates, 0.5), length_scale_bounds=(0.05, 20.0), nu=2.5)  # pyright: ignore[reportArgumentType]
     kernel = ConstantKernel(1.0, (0.05, 20.0)) * lengths + WhiteKernel(0.3, (1e-3, 2.0))
     return GaussianProcessRegressor(kernel, normalize_y=True)
 
