@@ -2,9 +2,9 @@
 
 Published problems of six variables and two objectives whose fronts are known: ZDT1 and ZDT2 (Zitzler, Deb and Thiele,
 doi:10.1162/106365600568202) and DTLZ2 (Deb, Thiele, Laumanns and Zitzler, doi:10.1109/CEC.2002.1007032). The search
-proposes one point at a time; what is beyond the reference point, where volumes end, it is told as a bound. Random search is drawn in blocks, as many trials as it
-needs up to ``MOST``; a seed that needs more counts as ``MOST``, which is then a lower bound. The result is written at
-each seed, and a repeated command goes on with it.
+proposes one point at a time; the reference point, where volumes end, it is told as a bound of each objective. Random
+search is drawn in blocks, as many trials as it needs up to ``MOST``; a seed that needs more counts as ``MOST``, which
+is then a lower bound. The result is written at each seed, and a repeated command goes on with it.
 """
 
 from __future__ import annotations
@@ -107,8 +107,9 @@ def ours(problem: Problem, seed: int) -> tuple[int | None, list[float]]:
     """How many trials of a search reach the share (None: more than ``BUDGET``), and the seconds of each proposal by
     Gaussian processes."""
     variables = tuple(Variable(path=f"x{i}", low=0, high=1) for i in range(VARIABLES))
-    corner = zip(("f1", "f2"), problem.reference, strict=True)
-    objectives = tuple(Objective(figure=name, direction="minimise", at_most=bound) for name, bound in corner)
+    wanted = [Objective(figure=name, direction="minimise") for name in ("f1", "f2")]
+    ends = [Objective(figure=name, at_most=end) for name, end in zip(("f1", "f2"), problem.reference, strict=True)]
+    objectives = (*wanted, *ends)
     what = Search(variables=variables, objectives=objectives, trials=BUDGET, seed=seed)
     front, entries, seconds = Front(problem.reference), [], []
     for index in range(BUDGET):
