@@ -62,7 +62,7 @@ class FineTuning(Description):
     noise: Perturbation | None = None
 
 
-CALIBRATED = 1000  # samples of which each stage calibrates
+CALIBRATED = 500  # samples on which each stage calibrates
 
 
 def tune(
@@ -114,7 +114,7 @@ def program_progressively(
 ) -> Any:  # fmt: skip
     """Hardware of one die on which ``model`` was programmed group by group, the rest fine-tuned after each group.
 
-    In each stage: input ranges are calibrated on ``samples`` (the first 1000), a group is written, aged to
+    In each stage: input ranges are calibrated on ``samples`` (the first 500), a group is written, aged to
     ``since_programming``, its read-outs are calibrated, and `tune` trains what is left. ``groups`` are names of layers
     in the order of programming; absent, each layer alone, in the order of a forward. The model is untouched.
 

@@ -27,6 +27,11 @@ class Measured:
         self._held: dict[str, list[Tensor]] = {}  # by layer, one for each call of a forward: (samples, …)
         self._seen: set[str] = set()
 
+    @property
+    def held_bytes(self) -> int:
+        """What the records take."""
+        return sum(part.untyped_storage().nbytes() for held in self._held.values() for part in held)
+
     def measure(self) -> None:
         """Run the inputs through what was programmed since the last call, and keep what it gives."""
         layers: dict[str, Any] = dict(converted(self.hardware))

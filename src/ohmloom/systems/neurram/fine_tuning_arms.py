@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 import ohmloom as ol
 from ohmloom.codesign import load_stage, program_progressively, tune
+from ohmloom.codesign.fine_tuning import CALIBRATED
 from ohmloom.crossbars import Wires
 from ohmloom.data import Labelled
 from ohmloom.experiments import save_state, told
@@ -23,7 +24,6 @@ from ohmloom.systems.neurram.fine_tuning_settings import FineTuningSettings, Sev
 from ohmloom.systems.neurram.network import Convolutional, accuracy
 from ohmloom.systems.neurram.training import State, training_set
 
-CALIBRATED = 1_000  # images
 Way = Literal["progressive", "without-noise", "shuffled-labels", "software"]
 
 
@@ -99,29 +99,36 @@ class Bench:
 
     def software(self, state: State, data: Labelled) -> float:
         """Accuracy with the same input codes and ranges, without cells and converters, per cent."""
-        hardware = ol.convert(network(state), self.chip)
+        hardware = self.blank(state)
         ol.calibrate(hardware, self.calibration)
         ol.mode(hardware, ol.Quantised(converter=False))
         return accuracy(hardware, data)
 
-    def written(self, state: State, die: int) -> nn.Module:
-        """All layers written at once, aged and calibrated."""
-        hardware = ol.convert(network(state), self.chip)
+    def blank(self, state: State) -> nn.Module:
+        """The network for this chip, without cells yet."""
+        return ol.convert(network(state), self.chip)
+
+    def written(self, hardware: nn.Module, die: int) -> nn.Module:
+        """``hardware`` with all layers written at once, aged and calibrated."""
         ol.calibrate(hardware, self.calibration)
         ol.program(hardware, seed=die)
         ol.age(hardware, self.age)
         ol.calibrate(hardware, self.calibration)
         return hardware
 
-    def accuracies(self, states: Sequence[State], data: Labelled) -> list[float]:
-        """Accuracy of each state on the die of its number, per cent."""
-        return side_by_side(lambda die: accuracy(self.written(states[die], die), data, batch=100), len(states))
+    def accuracies(self, states: Sequence[State], dies: Sequence[int], data: Labelled) -> list[float]:
+        """Accuracy of each state written into its die, per cent."""
+        blank = [(self.blank(state), die) for state, die in zip(states, dies, strict=True)]
+        return side_by_side(lambda pair: accuracy(self.written(*pair), data, batch=100), blank)
 
 
-def side_by_side(compute: Any, count: int) -> list[Any]:
-    """What ``compute`` gives for 0 … count - 1, two at a time."""
+def side_by_side(compute: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """What ``compute`` gives for each of ``items``, two at a time.
+
+    Networks are converted beforehand: while torch traces one, no other may run in this process.
+    """
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(compute, range(count)))
+        return list(pool.map(compute, items))
 
 
 def staged(file: Path, stage: int, state: State) -> Any:

@@ -26,15 +26,15 @@ class FineTuningSettings(Description):
     training_images: int = Field(default=20_000, ge=128)  # of the network
     tuning_images: int = Field(default=10_000, ge=128)  # of the fine-tuning: the first of those
     validation_images: int = 5_000
-    epochs: int = Field(default=6, ge=1)  # of the network
-    severities: tuple[Severity, ...] = Field(default=tuple(
-        Severity(ohms=ohms, swing=swing) for ohms, swing in ((5, 1.5), (10, 1.2), (20, 1.0), (30, 0.8), (40, 0.6))
-    ))  # fmt: skip
-    chosen_on: int = 1_000  # validation images that the severity is chosen on
+    epochs: int = Field(default=5, ge=1)  # of the network
+    severities: tuple[Severity, ...] = Field(
+        default=tuple(Severity(ohms=ohms, swing=0.7) for ohms in (10, 14, 17, 20, 24, 28))
+    )
+    chosen_on: int = 500  # validation images that the severity is chosen on
     together: int = Field(default=1, ge=1)  # layers that are programmed in one stage
-    recipe: FineTuning = FineTuning(epochs=1, rate=3e-4, batch=64, noise=GaussianWeights(deviation=SPREAD))
-    without_noise: bool = True  # an arm more: the same recipe without noise
+    recipe: FineTuning = FineTuning(epochs=1, rate=1e-3, batch=64, noise=GaussianWeights(deviation=SPREAD))
+    without_noise: bool = False  # an arm more: the same recipe without noise
     dies: int = Field(default=5, ge=2)
     test_images: int = 2_000
-    stage_images: int = 500  # validation images on which each stage is evaluated
+    stage_images: int = 300  # validation images on which each stage is evaluated
     age: str = "1 day"  # since the programming of each layer

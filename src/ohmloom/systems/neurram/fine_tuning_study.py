@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 import ohmloom as ol
+from ohmloom.codesign.fine_tuning import CALIBRATED
 from ohmloom.data import Labelled
 from ohmloom.experiments import Context, Cost
 from ohmloom.systems.neurram.evaluation import first
 from ohmloom.systems.neurram.fine_tuning_arms import (
-    CALIBRATED,
     Bench,
     Tuned,
     Way,
@@ -90,8 +91,8 @@ class Study:
         """Mean accuracy on validation images after each stage, layers without cells in software: plainly written, and
         fine-tuned."""
         start = self._arm("stages/software", lambda: self.bench.software(self.state, self.held))
-        plain = self._arm("stages/calibrated", lambda: side_by_side(self._plain_stages, len(self.dies)))
-        tuned = self._arm("stages/progressive", lambda: side_by_side(self._tuned_stages, len(self.dies)))
+        plain = self._arm("stages/calibrated", lambda: self._plain_stages())
+        tuned = self._arm("stages/progressive", lambda: self._tuned_stages())
         return {name: [start, *(sum(column) / len(column) for column in zip(*rows, strict=True))]
                 for name, rows in (("calibrated", plain), ("progressive", tuned))}  # fmt: skip
 
@@ -108,27 +109,36 @@ class Study:
             hardware(test.images[:50])
         return Cost.priced(ol.cost(ledger, hardware))
 
-    def _plain_stages(self, die: int) -> Values:
-        hardware, found = self.bench.written(self.state, die), []
-        for stage in range(len(self.groups), 0, -1):
-            later = [name for group in self.groups[stage:] for name in group]
-            ol.mode(hardware, ol.Digital(), layers=later)
-            found.append(accuracy(hardware, self.held, batch=100))
-        return found[::-1]
+    def _plain_stages(self) -> list[Values]:
+        def compute(item: tuple[nn.Module, int]) -> Values:
+            hardware, found = self.bench.written(*item), []
+            for stage in range(len(self.groups), 0, -1):
+                later = [name for group in self.groups[stage:] for name in group]
+                ol.mode(hardware, ol.Digital(), layers=later)
+                found.append(accuracy(hardware, self.held, batch=100))
+            return found[::-1]
 
-    def _tuned_stages(self, die: int) -> Values:
-        file = self.file("progressive", die)
-        return [accuracy(staged(file, stage, self.state), self.held, batch=100)
-                for stage in range(1, len(self.groups) + 1)]  # fmt: skip
+        return side_by_side(compute, [(self.bench.blank(self.state), die) for die in self.dies])
+
+    def _tuned_stages(self) -> list[Values]:
+        def compute(kept: list[nn.Module]) -> Values:
+            return [accuracy(hardware, self.held, batch=100) for hardware in kept]
+
+        files = [self.file("progressive", die) for die in self.dies]
+        count = len(self.groups)
+        return side_by_side(compute, [[staged(f, n, self.state) for n in range(1, count + 1)] for f in files])
 
     def _written(self, name: str, states: list[State], test: Labelled) -> Values:
-        return self._arm(name, lambda: self.bench.accuracies(states, test))
+        return self._arm(name, lambda: self.bench.accuracies(states, self.dies, test))
 
     def _tuned(self, way: Way, dies: range, test: Labelled) -> Values:
-        def accuracy_of(die: int) -> float:
-            return accuracy(staged(self.file(way, die), len(self.groups), self.state), test, batch=100)
+        files = [self.file(way, die) for die in dies]
 
-        return self._arm(way, lambda: side_by_side(accuracy_of, len(dies)))
+        def compute() -> Values:
+            kept = [staged(file, len(self.groups), self.state) for file in files]
+            return side_by_side(lambda hardware: accuracy(hardware, test, batch=100), kept)
+
+        return self._arm(way, compute)
 
     def _arm(self, name: str, compute: Callable[[], Any]) -> Any:
         with self.context.progress.task(f"network {self.seed}: {name}", total=None):
