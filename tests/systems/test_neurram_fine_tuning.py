@@ -10,6 +10,7 @@ import ohmloom as ol
 from ohmloom.codesign import load_stage
 from ohmloom.experiments import save_state
 from ohmloom.nn import converted
+from ohmloom.systems.neurram.fine_tuning import won_back
 from ohmloom.systems.neurram.fine_tuning_arms import Tuned, changed_layers, network, severe, stages, tune_to
 from ohmloom.systems.neurram.fine_tuning_settings import FineTuningSettings, Severity
 from ohmloom.systems.neurram.network import Convolutional
@@ -48,3 +49,7 @@ def test_fine_tuning_keeps_its_stages_and_a_changed_cell_is_found(tmp_path: Path
     first = load_stage(folder, 1, network(state))
     with torch.no_grad():
         assert first(torch.rand(2, 1, 28, 28)).shape == (2, 10)  # what has no cells yet computes in software
+
+
+def test_shares_won_back() -> None:
+    assert won_back([4.0, -1.0, 2.0], [8.0, 10.0, -0.5]) == [50.0, -10.0, None]

@@ -84,6 +84,13 @@ TRAINED = {
     "normalisation hurts under drift",
     "masks help on usable devices",
     "masks cost little",
+    "fine-tuning wins back 40 % of the loss",
+    "it does so beyond the spread of dies",
+    "fine-tuning beats software alone",
+    "a loss worth winning back",
+    "no more than a loss",
+    "another die's outputs help less",
+    "shuffled labels teach nothing",
 }  # need more than a smoke run
 
 

@@ -62,9 +62,6 @@ class FineTuning(Description):
     noise: Perturbation | None = None
 
 
-CALIBRATED = 500  # samples on which each stage calibrates
-
-
 def tune(
     hardware: nn.Module, samples: Samples, loss: Loss, recipe: FineTuning, *, seed: int = 0, progress: bool = False,
     measured: Measured | None = None,
@@ -110,11 +107,11 @@ def program_progressively(
     model: nn.Module, chip: Chip, samples: Samples, loss: Loss, recipe: FineTuning, *,
     groups: Sequence[Sequence[str]] | None = None, rules: Mapping[str, Mapping[str, object]] | None = None,
     since_programming: str | float = 0.0, seed: int = 0, folder: str | Path | None = None, progress: bool = False,
-    tell: Callable[[float], None] | None = None,
+    calibrated: int = 500, tell: Callable[[float], None] | None = None,
 ) -> Any:  # fmt: skip
     """Hardware of one die on which ``model`` was programmed group by group, the rest fine-tuned after each group.
 
-    In each stage: input ranges are calibrated on ``samples`` (the first 500), a group is written, aged to
+    In each stage: input ranges are calibrated on ``samples`` (the first ``calibrated``), a group is written, aged to
     ``since_programming``, its read-outs are calibrated, and `tune` trains what is left. ``groups`` are names of layers
     in the order of programming; absent, each layer alone, in the order of a forward. The model is untouched.
 
@@ -133,7 +130,7 @@ def program_progressively(
                       "chip": chip.table(), "rules": rules})  # fmt: skip
         done = max((n for n in range(1, len(order) + 1) if (kept / f"stage-{n}").is_dir()), default=0)
         hardware = load_stage(kept, done, model) if done else hardware
-    measured, few = Measured(hardware, samples[0]), torch.arange(min(CALIBRATED, len(samples[0])))
+    measured, few = Measured(hardware, samples[0]), torch.arange(min(calibrated, len(samples[0])))
     for stage, group in enumerate(order[done:], start=done + 1):
         floating = [name for later in order[stage - 1 :] for name in later]
         mode(hardware, Digital(), layers=floating)

@@ -51,10 +51,10 @@ class NeurramFineTuning(System[FineTuningSettings]):
     claims = CLAIMS
     controls = CONTROLS
     tiers = {  # noqa: RUF012
-        "smoke": Tier(summary="Embedded digits, 2 dies, few stages.", budget=60, settings=FineTuningSettings(
-            subset="embedded", training_images=3_000, tuning_images=512, validation_images=500, epochs=3,
-            severities=(Severity(ohms=20, swing=0.7),), chosen_on=100, together=4, dies=2, test_images=200,
-            stage_images=100)),
+        "smoke": Tier(summary="Embedded digits, 2 dies, two stages.", budget=60, settings=FineTuningSettings(
+            subset="embedded", training_images=3_072, tuning_images=384, calibration_images=40, validation_images=500,
+            epochs=3, severities=(Severity(ohms=20, swing=0.7),), chosen_on=100, together=4, dies=2, test_images=200,
+            stage_images=50)),
         "standard": Tier(summary="Real digits, 10,000 of them for fine-tuning, 5 dies, one training seed.", budget=1200,
                          settings=FineTuningSettings()),
         "full": Tier(summary="Five training seeds, 20,000 images for fine-tuning, all test images.", budget=36_000,
@@ -136,9 +136,9 @@ def _compare(context: Context[FineTuningSettings], software: list[float], found:
     of their dies."""
     findings, seeds = context.findings, len(found) > 1
 
-    def over(name: str, values: list[list[float]], unit: str) -> Figure:
+    def over(name: str, values: Sequence[Sequence[float | None]], unit: str) -> Figure:
         """One list for each network."""
-        merged = [mean(one) for one in values] if seeds else values[0]
+        merged = [_mean(one) for one in values] if seeds else values[0]
         return findings.figure(Figure.over(name, merged, unit, "seeds" if seeds else "dies"))
 
     def less(one: str, other: str) -> list[list[float]]:
@@ -150,8 +150,7 @@ def _compare(context: Context[FineTuningSettings], software: list[float], found:
     over(LOSS, lost, "points")
     over(GAIN, less("progressive", "calibrated"), "points")
     for way in found[0]:
-        share = [[100 * gained / loss for gained, loss in zip(*pair, strict=False)]
-                 for pair in zip(less(way, "calibrated"), lost, strict=True)]  # fmt: skip
+        share = [won_back(*pair) for pair in zip(less(way, "calibrated"), lost, strict=True)]
         if way == "progressive":
             _least(context, LEAST, over(WON, share, "%"))
         elif way != "calibrated":
@@ -165,6 +164,16 @@ def _compare(context: Context[FineTuningSettings], software: list[float], found:
                   high=[high for _, high in ends.values()], references={SOFTWARE: mean(software)},
                   caption=f"Mean and 95 % interval over {'networks' if seeds else 'dies'} on "
                   f"{context.settings.test_images:,} test images, looked at once.")  # fmt: skip
+
+
+def won_back(gained: Sequence[float], lost: Sequence[float]) -> list[float | None]:
+    """Which share of its loss each die gains back, per cent; None where a die lost nothing."""
+    return [100 * gain / loss if loss > 0 else None for gain, loss in zip(gained, lost, strict=False)]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return mean(known) if len(known) == len(values) else None
 
 
 def _least(context: Context[FineTuningSettings], name: str, figure: Figure) -> None:

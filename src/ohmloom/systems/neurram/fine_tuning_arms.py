@@ -15,7 +15,6 @@ from torch.nn.functional import cross_entropy
 
 import ohmloom as ol
 from ohmloom.codesign import load_stage, program_progressively, tune
-from ohmloom.codesign.fine_tuning import CALIBRATED
 from ohmloom.crossbars import Wires
 from ohmloom.data import Labelled
 from ohmloom.experiments import save_state, told
@@ -72,14 +71,14 @@ def tune_to(path: str, settings: FineTuningSettings, severity: Severity, trained
     with told(path) as tell:
         if way == "software":
             hardware = ol.convert(model, chip)
-            ol.calibrate(hardware, samples.images[:CALIBRATED])
+            ol.calibrate(hardware, samples.images[: settings.calibration_images])
             for stage in range(1, len(groups)):  # as many epochs: none follows the last layer
                 tune(hardware, samples, cross_entropy, recipe, seed=die + stage)
                 tell(stage / (len(groups) - 1))
         else:
             hardware = program_progressively(
                 model, chip, samples, cross_entropy, recipe, groups=groups, since_programming=settings.age, seed=die,
-                folder=Path(path).with_suffix(""), tell=tell,
+                folder=Path(path).with_suffix(""), calibrated=settings.calibration_images, tell=tell,
             )  # fmt: skip
         save_state(path, digital_state(hardware))
 

@@ -25,6 +25,7 @@ class FineTuningSettings(Description):
     subset: Subset = "full"
     training_images: int = Field(default=20_000, ge=128)  # of the network
     tuning_images: int = Field(default=10_000, ge=128)  # of the fine-tuning: the first of those
+    calibration_images: int = Field(default=500, ge=1)  # the first of those too
     validation_images: int = 5_000
     epochs: int = Field(default=5, ge=1)  # of the network
     severities: tuple[Severity, ...] = Field(

@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from torch import nn
 
 import ohmloom as ol
-from ohmloom.codesign.fine_tuning import CALIBRATED
 from ohmloom.data import Labelled
 from ohmloom.experiments import Context, Cost
 from ohmloom.systems.neurram.evaluation import first
@@ -36,7 +35,7 @@ Values = list[float]
 
 def bench(settings: FineTuningSettings, severity: Severity) -> Bench:
     """The chip of that severity with the first tuning images to calibrate on."""
-    return Bench(severe(severity), tuning_set(settings).images[:CALIBRATED], settings.age)
+    return Bench(severe(severity), tuning_set(settings).images[: settings.calibration_images], settings.age)
 
 
 def tunings(settings: FineTuningSettings) -> list[tuple[Way, int]]:
