@@ -26,6 +26,7 @@ from ohmloom.systems.neurram.fine_tuning_claims import (
     LOSS,
     OVER_OTHER,
     OVER_SOFTWARE,
+    SHORT,
     SOFTWARE,
     WON,
 )
@@ -76,10 +77,10 @@ class NeurramFineTuning(System[FineTuningSettings]):
         test = first(images.tensors("test"), settings.test_images)
         with trainings(findings.folder / "tuned", jobs, context.progress) as under_way:
             studies = [Study(context, seed, load_file(files[seed]), severity, under_way.path) for seed in context.seeds]
+            _compare(context, [study.software(test) for study in studies], [study.compare(test) for study in studies])
             _follow(context, studies)
             findings.figure(Figure.of(CHANGED, sum(study.changed() for study in studies), "layers"))
             findings.cost(studies[0].cost(test))
-            _compare(context, [study.software(test) for study in studies], [study.compare(test) for study in studies])
         findings.figure(Figure.of(LEAKED, _leaked(settings, test), "images"))
         _statements(context, severity)
 
@@ -157,13 +158,22 @@ def _compare(context: Context[FineTuningSettings], software: list[float], found:
             over(f"won back: {ARMS[way]}", share, "%")
     _least(context, LEAST_OVER_SOFTWARE, over(OVER_SOFTWARE, less("progressive", "software"), "points"))
     _least(context, LEAST_OVER_OTHER, over(OVER_OTHER, less("progressive", "other-die"), "points"))
-    ends = {way: (figure.interval.low, figure.interval.high) if figure.interval else (figure.value, figure.value)
-            for way, figure in shown.items()}  # fmt: skip
-    findings.plot("ablation_bars", name="arms", labels=[ARMS[way] for way in shown],
-                  values=[figure.value for figure in shown.values()], low=[low for low, _ in ends.values()],
-                  high=[high for _, high in ends.values()], references={SOFTWARE: mean(software)},
-                  caption=f"Mean and 95 % interval over {'networks' if seeds else 'dies'} on "
-                  f"{context.settings.test_images:,} test images, looked at once.")  # fmt: skip
+    costs = {way: over(f"accuracy lost: {ARMS[way]}", [
+        [top - value for value in arms[way]] for top, arms in zip(software, found, strict=True)
+    ], "points") for way in shown if way != "calibrated"}  # fmt: skip
+    costs = {"calibrated": findings.result.figures[LOSS], **costs}
+    count = f"{context.settings.test_images:,}"
+    findings.plot("ablation_bars", name="arms", title="What each way loses", labels=[SHORT[way] for way in costs],
+                  values=[figure.value for figure in costs.values()],
+                  low=[_ends(figure)[0] for figure in costs.values()],
+                  high=[_ends(figure)[1] for figure in costs.values()], axis="accuracy lost, points",
+                  caption=f"Against {mean(software):.2f} % in software: mean and 95 % interval over "
+                  f"{'networks' if seeds else 'dies'} on {count} test images, looked at once.")  # fmt: skip
+
+
+def _ends(figure: Figure) -> tuple[float | None, float | None]:
+    """Of the interval; the value itself where there is none."""
+    return (figure.value, figure.value) if figure.interval is None else (figure.interval.low, figure.interval.high)
 
 
 def won_back(gained: Sequence[float], lost: Sequence[float]) -> list[float | None]:

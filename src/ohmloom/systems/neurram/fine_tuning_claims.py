@@ -24,6 +24,14 @@ ARMS = {
     "other-die": "fine-tuned on another die",
     "shuffled-labels": "fine-tuned on shuffled labels",
 }
+SHORT = {  # of a picture
+    "calibrated": "calibrated only",
+    "software": "software alone",
+    "progressive": "progressive",
+    "without-noise": "without noise",
+    "other-die": "another die's",
+    "shuffled-labels": "shuffled labels",
+}
 
 CLAIMS = (
     Claim(name="gain by fine-tuning, CIFAR-10", published=1.99, unit="points", direction="at_least", version="journal",
