@@ -14,6 +14,7 @@ from ohmloom.experiments import Context, Figure, System, Tier, trainings
 from ohmloom.systems.neurram.evaluation import first
 from ohmloom.systems.neurram.fine_tuning_arms import Tuned, tune_to
 from ohmloom.systems.neurram.fine_tuning_claims import (
+    AFTER,
     ARMS,
     CHANGED,
     CLAIMS,
@@ -29,6 +30,7 @@ from ohmloom.systems.neurram.fine_tuning_claims import (
     SHORT,
     SOFTWARE,
     WON,
+    WON_FROM_SOFTWARE,
 )
 from ohmloom.systems.neurram.fine_tuning_settings import SPREAD, FineTuningSettings, Severity
 from ohmloom.systems.neurram.fine_tuning_study import Study, bench, tunings
@@ -77,7 +79,9 @@ class NeurramFineTuning(System[FineTuningSettings]):
         test = first(images.tensors("test"), settings.test_images)
         with trainings(findings.folder / "tuned", jobs, context.progress) as under_way:
             studies = [Study(context, seed, load_file(files[seed]), severity, under_way.path) for seed in context.seeds]
-            _compare(context, [study.software(test) for study in studies], [study.compare(test) for study in studies])
+            found = [study.compare(test) for study in studies]
+            _compare(context, [study.software(test) for study in studies], found)
+            _compare_epochs(context, [study.after(test) for study in studies], found)
             _follow(context, studies)
             findings.figure(Figure.of(CHANGED, sum(study.changed() for study in studies), "layers"))
             findings.cost(studies[0].cost(test))
@@ -169,6 +173,20 @@ def _compare(context: Context[FineTuningSettings], software: list[float], found:
                   high=[_ends(figure)[1] for figure in costs.values()], axis="accuracy lost, points",
                   caption=f"Against {mean(software):.2f} % in software: mean and 95 % interval over "
                   f"{'networks' if seeds else 'dies'} on {count} test images, looked at once.")  # fmt: skip
+
+
+def _compare_epochs(
+    context: Context[FineTuningSettings], after: list[float], found: list[dict[str, list[float]]]
+) -> None:
+    """What fine-tuning wins back of the loss of a network that had the same epochs in software: more epochs alone help
+    on both sides, and are no merit of the chip in the loop."""
+    shares: list[Sequence[float | None]] = []
+    for top, arms in zip(after, found, strict=True):
+        gained = [a - b for a, b in zip(arms["progressive"], arms["software"], strict=True)]
+        shares.append(won_back(gained, [top - value for value in arms["software"]]))
+    context.findings.figure(Figure.of(AFTER, mean(after), "%"))
+    merged, spread = ([_mean(one) for one in shares], "seeds") if len(found) > 1 else (shares[0], "dies")
+    context.findings.figure(Figure.over(WON_FROM_SOFTWARE, merged, "%", spread))
 
 
 def _ends(figure: Figure) -> tuple[float | None, float | None]:

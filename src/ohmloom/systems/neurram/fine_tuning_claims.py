@@ -6,10 +6,12 @@ from ohmloom.experiments import Claim, Control
 from ohmloom.systems.neurram.mnist_claims import RELEASED
 
 SOFTWARE = "accuracy in software, same activations"
+AFTER = "accuracy in software after the same epochs"
 LOSS = "accuracy lost on the chip after calibration"
 GAIN = "accuracy gained by fine-tuning"
 WON = "won back by fine-tuning"
 LEAST = "won back by fine-tuning, lower end of the interval"
+WON_FROM_SOFTWARE = "won back by fine-tuning of what the network of the same epochs in software loses"
 OVER_SOFTWARE = "fine-tuning less the same epochs in software"
 LEAST_OVER_SOFTWARE = "fine-tuning less the same epochs in software, lower end of the interval"
 OVER_OTHER = "fine-tuning less that of another die"

@@ -74,6 +74,11 @@ class Study:
         """Accuracy without cells."""
         return self._arm("in-software", lambda: self.bench.software(self.state, test))
 
+    def after(self, test: Labelled) -> float:
+        """The same after as many epochs in software as the fine-tuning has."""
+        tuned = load_file(self.file("software", 0))
+        return self._arm("in-software-after", lambda: self.bench.software(tuned, test))
+
     def compare(self, test: Labelled) -> dict[str, Values]:
         """Accuracy of every arm on each of its dies, per cent: the only look at test images."""
         found = {"calibrated": self._written("calibrated", [self.state] * len(self.dies), test)}
