@@ -165,6 +165,7 @@ def _compare(context: Context[FineTuningSettings], software: list[float], found:
     costs = {way: over(f"accuracy lost: {ARMS[way]}", [
         [top - value for value in arms[way]] for top, arms in zip(software, found, strict=True)
     ], "points") for way in shown if way != "calibrated"}  # fmt: skip
+    costs.pop("shuffled-labels")  # so much that the others could not be told apart
     costs = {"calibrated": findings.result.figures[LOSS], **costs}
     count = f"{context.settings.test_images:,}"
     findings.plot("ablation_bars", name="arms", title="What each way loses", labels=[SHORT[way] for way in costs],
