@@ -55,9 +55,9 @@ class NeurramFineTuning(System[FineTuningSettings]):
     controls = CONTROLS
     tiers = {  # noqa: RUF012
         "smoke": Tier(summary="Embedded digits, 2 dies, two stages.", budget=60, settings=FineTuningSettings(
-            subset="embedded", training_images=3_072, tuning_images=384, calibration_images=40, validation_images=500,
-            epochs=3, severities=(Severity(ohms=20, swing=0.7),), chosen_on=100, together=4, dies=2, test_images=200,
-            stage_images=50)),
+            subset="embedded", training_images=2_048, tuning_images=256, calibration_images=20, validation_images=500,
+            epochs=2, severities=(Severity(ohms=20, swing=0.7),), chosen_on=50, together=4, dies=2, test_images=100,
+            stage_images=20)),
         "standard": Tier(summary="Real digits, 10,000 of them for fine-tuning, 5 dies, one training seed.", budget=1200,
                          settings=FineTuningSettings()),
         "full": Tier(summary="Five training seeds, 20,000 images for fine-tuning, all test images.", budget=36_000,
