@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ohmloom.chips import Mapping, StoredMatrix, store
+from ohmloom.chips.idealised import idealised
 from ohmloom.crossbars import (
     Affine,
     Amplitude,
@@ -321,6 +322,34 @@ def test_saturation_acts_on_each_phase() -> None:
     matrix = store(torch.ones(1, 4), mapping, Device.load("ideal"), Streams(0), limit=3.0)
     x = torch.tensor([[1.0, 1.0, 1.0, 2.0]])  # phase 0: three rows on, clipped to 2; phase 1: one row, counts 2
     assert float(matrix.product(x)) == pytest.approx(2 + 2)
+
+
+@pytest.mark.parametrize("front_end", [CurrentSense(), VoltageSense()], ids=["current", "voltage"])
+def test_swing_limits_what_the_phases_add_up_to(front_end: CurrentSense | VoltageSense) -> None:
+    """Phases worth 1 and 2 reads: three of full drive; a swing of 2 cuts a full x = 3, and leaves x = 2 and x = -1."""
+    readout = AnalogueReadout(front_end=front_end, phase_sum="analogue", swing=2.0)
+    drive = BitSerial(bits=3, code="signed")
+    mapping = Mapping(drive=drive, encoding=Analogue(layout="pair-rows"), readout=readout, voltage=0.2, lowest=0.0)
+    matrix = store(torch.ones(1, 1), mapping, Device.load("ideal"), Streams(0), limit=3.0)
+    x = torch.tensor([[3.0], [2.0], [-1.0], [-3.0]])
+    assert matrix.product(x).flatten().tolist() == pytest.approx([2.0, 2.0, -1.0, -2.0], rel=1e-5)
+    assert float(matrix.clips.saturation) == 2
+    wide = store(torch.ones(1, 1), mapping.replace(readout=readout.replace(swing=3.5)), Device.load("ideal"),
+                 Streams(0), limit=3.0)  # fmt: skip
+    assert wide.product(x).flatten().tolist() == pytest.approx(x.flatten().tolist(), rel=1e-5)
+    freed = idealised(matrix, ["saturation"])
+    assert freed.product(x).flatten().tolist() == pytest.approx(x.flatten().tolist(), rel=1e-5)
+
+
+@pytest.mark.parametrize("phases", ["analogue", "digital"])
+@pytest.mark.parametrize("layout", ["pair-rows", "pair-columns"])
+def test_swing_is_that_of_the_explicit_reads(layout: str, phases: str) -> None:
+    readout = AnalogueReadout(phase_sum=phases, swing=0.4)
+    matrix = matrix_of(SIGNED, Analogue(layout=layout), readout, noise=Device.load("ideal").read_noise)
+    x = torch.randn(9, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    found = raw(matrix, x, torch.Generator())
+    assert torch.allclose(found, sampled(matrix, x, torch.Generator()), atol=1e-10)
+    assert not torch.allclose(found, raw(idealised(matrix, ["saturation"]), x, torch.Generator()), atol=0.1)
 
 
 @pytest.mark.parametrize("groups", [2, 3, 6])

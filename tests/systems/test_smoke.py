@@ -89,6 +89,13 @@ TRAINED = {
     "a grid of equal budget does not",
     "the order of the materials means nothing",
     "shuffled usabilities teach nothing",
+    "fine-tuning wins back 40 % of the loss",
+    "it does so beyond the spread of dies",
+    "fine-tuning beats software alone",
+    "a loss worth winning back",
+    "no more than a loss",
+    "another die's outputs help less",
+    "shuffled labels teach nothing",
 }  # need more than a smoke run
 WITHOUT_COST = {"bayesmulti-fabrication"}  # makes devices, computes nothing on them
 

@@ -25,9 +25,9 @@ def idealised(matrix: StoredMatrix, effects: Collection[Effect]) -> StoredMatrix
     """A copy of ``matrix`` without ``effects``; the matrix itself stays as it is.
 
     ``programming``: cells hold their targets, and none is faulty (formed cells have no targets: they stay).
-    ``age``: no time has passed. ``read noise``: reads are exact. ``saturation``: front ends neither saturate nor add
-    noise. ``converter``: sums are taken as they are, without static errors; a converter that is an activation function
-    stays. ``conduction``: cells are ohmic. ``wires``: lines have no resistance.
+    ``age``: no time has passed. ``read noise``: reads are exact. ``saturation``: neither front ends nor integrators
+    saturate, and they add no noise. ``converter``: sums are taken as they are, without static errors; a converter that
+    is an activation function stays. ``conduction``: cells are ohmic. ``wires``: lines have no resistance.
     Input codes, the encoding and the calibration stay; what the calibration corrected may now be corrected too much.
 
     Raises UnknownNameError.
@@ -57,7 +57,8 @@ def _mapping(mapping: Mapping, effects: Collection[Effect]) -> Mapping:
     if not isinstance(readout, AnalogueReadout):
         return mapping
     if "saturation" in effects:
-        readout = readout.replace(front_end=readout.front_end.replace(saturation=None, noise=0.0))
+        front_end = readout.front_end.replace(saturation=None, noise=0.0)
+        readout = readout.replace(front_end=front_end, swing=None)
     if "converter" in effects and readout.converter.linear:
         readout = readout.replace(converter=NoConverter())
     return mapping if readout is mapping.readout else mapping.replace(readout=readout)

@@ -1,8 +1,9 @@
 """Progressive chip-in-the-loop fine-tuning: layers are programmed one after the other, and what is not in cells yet is
 trained on what the programmed layers really give.
 
-A layer that is in cells stays as it is, errors and all: only the layers after it answer for them. Each die has errors
-of its own, so each die is fine-tuned alone. The same training without cells is the control: software only.
+A layer that is in cells stays as it is, errors and all: only the layers after it answer for them. The training set runs
+through it once (:class:`ohmloom.codesign.measured.Measured`). Each die has errors of its own, so each die is fine-tuned
+alone. The same training without cells is the control: software only.
 Source of the procedure: Wan et al. 2022, doi:10.1038/s41586-022-04992-8; epochs and rates are the user's.
 """
 
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 
 from ohmloom import atomic
 from ohmloom.chips import Chip
+from ohmloom.codesign.measured import Measured
 from ohmloom.descriptions import Description
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message, unknown
 from ohmloom.nn import (
@@ -61,12 +63,14 @@ class FineTuning(Description):
 
 
 def tune(
-    hardware: nn.Module, samples: Samples, loss: Loss, recipe: FineTuning, *, seed: int = 0, progress: bool = False
-) -> list[float]:
+    hardware: nn.Module, samples: Samples, loss: Loss, recipe: FineTuning, *, seed: int = 0, progress: bool = False,
+    measured: Measured | None = None,
+) -> list[float]:  # fmt: skip
     """Train what no cells hold yet, on what the programmed layers give; the mean loss of each epoch.
 
-    Without any cells this is noise training, or with ``noise`` absent software-only training. Norms keep their
-    statistics. An empty list if cells hold every parameter. Torch's global random numbers are left as they were.
+    The programmed layers run once; ``measured`` is what they gave for the same inputs before, if it is known. Without
+    any cells this is noise training, or with ``noise`` absent software-only training. Norms keep their statistics. An
+    empty list if cells hold every parameter. Torch's global random numbers are left as they were.
 
     Raises ShapeError for samples that do not fit, NotFiniteError if the loss is no longer a number.
     """
@@ -78,15 +82,17 @@ def tune(
     if not free:
         return []
     floating = [name for name, layer in converted(hardware).items() if not layer.on_chip.matrices]
-    mode(hardware, Digital() if recipe.noise is None else Noisy(recipe.noise), layers=floating)
-    adam, losses = torch.optim.Adam(free, lr=recipe.rate), []
+    chip, adam, losses = measured or Measured(hardware, inputs), torch.optim.Adam(free, lr=recipe.rate), []
     with torch.random.fork_rng(devices=[]), _frozen(hardware, free), _bar("fine-tuning", recipe, progress) as advance:
+        mode(hardware, Digital(), layers=floating)
+        chip.measure()
+        mode(hardware, Digital() if recipe.noise is None else Noisy(recipe.noise), layers=floating)
         torch.manual_seed(seed)
         for _ in range(recipe.epochs):
             total = 0.0
             for rows in torch.randperm(len(inputs)).split(recipe.batch):
                 adam.zero_grad()
-                value = loss(hardware(inputs[rows]), targets[rows])
+                value = loss(chip.outputs(rows), targets[rows])
                 if not bool(torch.isfinite(value)):
                     raise NotFiniteError(message("loss", "must be finite", float(value.detach()), "Lower the rate."))
                 value.backward()
@@ -101,14 +107,16 @@ def program_progressively(
     model: nn.Module, chip: Chip, samples: Samples, loss: Loss, recipe: FineTuning, *,
     groups: Sequence[Sequence[str]] | None = None, rules: Mapping[str, Mapping[str, object]] | None = None,
     since_programming: str | float = 0.0, seed: int = 0, folder: str | Path | None = None, progress: bool = False,
+    calibrated: int = 500, tell: Callable[[float], None] | None = None,
 ) -> Any:  # fmt: skip
     """Hardware of one die on which ``model`` was programmed group by group, the rest fine-tuned after each group.
 
-    In each stage: input ranges are calibrated on ``samples`` (the first 1000), a group is written, aged to
+    In each stage: input ranges are calibrated on ``samples`` (the first ``calibrated``), a group is written, aged to
     ``since_programming``, its read-outs are calibrated, and `tune` trains what is left. ``groups`` are names of layers
     in the order of programming; absent, each layer alone, in the order of a forward. The model is untouched.
 
     With a ``folder`` each finished stage is kept there, and a call with the same arguments goes on after the last one.
+    ``tell`` hears after each stage which share of them is done.
 
     Raises UnknownNameError and ConfigurationError for groups that are not all layers once, or a folder of another call.
     """
@@ -121,28 +129,39 @@ def program_progressively(
         _claim(kept, {"groups": order, "seed": seed, "since_programming": since_programming, "recipe": recipe.table(),
                       "chip": chip.table(), "rules": rules})  # fmt: skip
         done = max((n for n in range(1, len(order) + 1) if (kept / f"stage-{n}").is_dir()), default=0)
-        hardware = _resumed(kept, done, model) if done else hardware
+        hardware = load_stage(kept, done, model) if done else hardware
+    measured, few = Measured(hardware, samples[0]), torch.arange(min(calibrated, len(samples[0])))
     for stage, group in enumerate(order[done:], start=done + 1):
         floating = [name for later in order[stage - 1 :] for name in later]
         mode(hardware, Digital(), layers=floating)
-        calibrate(hardware, samples[0])
+        measured.measure()
+        with measured.replayed(few):
+            calibrate(hardware, samples[0][few])
         program(hardware, seed=seed, layers=group)
         age(hardware, since_programming)
         mode(hardware, Digital(), layers=floating[len(group) :])
-        calibrate(hardware, samples[0])
-        tune(hardware, samples, loss, recipe, seed=seed + stage, progress=progress)
+        with measured.replayed(few):
+            calibrate(hardware, samples[0][few])
+        tune(hardware, samples, loss, recipe, seed=seed + stage, progress=progress, measured=measured)
         if kept is not None:
             state = {name: value.detach().contiguous().clone() for name, value in digital_state(hardware).items()}
             atomic.write(kept / f"stage-{stage}.safetensors", lambda file, held=state: save_file(held, str(file)))
             save(hardware, kept / f"stage-{stage}")
+        if tell is not None:
+            tell(stage / len(order))
     return hardware
 
 
-def _resumed(folder: Path, stage: int, model: nn.Module) -> Any:
-    """The hardware as it was after a stage."""
+def load_stage(folder: Path, stage: int, model: nn.Module) -> Any:
+    """The hardware as it was after a stage (from 1) that `program_progressively` kept in ``folder``.
+
+    Layers that had no cells then are in software. Raises FormatError for another model.
+    """
     trained = copy.deepcopy(model).eval()
     trained.load_state_dict(load_file(folder / f"stage-{stage}.safetensors"))
-    return load(folder / f"stage-{stage}", trained)
+    hardware = load(folder / f"stage-{stage}", trained)
+    mode(hardware, Digital(), layers=[n for n, layer in converted(hardware).items() if not layer.on_chip.matrices])
+    return hardware
 
 
 def _claim(folder: Path, call: dict[str, Any]) -> None:

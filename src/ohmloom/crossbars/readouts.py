@@ -1,7 +1,7 @@
 """Read-outs: front end, places of the sums, converter, in one order of effects everywhere.
 
 cell noise → line sum → front end (its noise) → saturation (per phase and column, before a pair is subtracted) →
-analogue combination → converter (gain, offset, noise, code, clip) → digital combination.
+analogue combination → swing (of what is combined) → converter (gain, offset, noise, code, clip) → digital combination.
 """
 
 from __future__ import annotations
@@ -64,13 +64,18 @@ class LogicReadout(Readout):
 
 
 class AnalogueReadout(Readout):
-    """Lines are summed by physics, sensed by a front end and converted."""
+    """Lines are summed by physics, sensed by a front end and converted.
+
+    ``swing`` is where the stage before the converter saturates, such as the integrator that adds phases: the largest
+    |value| it can hold, in units of one read at full drive (of the read voltage, where columns are open).
+    """
 
     kind: Literal["analogue"] = "analogue"
     front_end: Choice[FrontEnd] = CurrentSense()
     converter: Choice[Converter] = NoConverter()
     phase_sum: Literal["analogue", "digital"] = "digital"  # phase k integrated 2^k times, or shifted and added
     phase_groups: int = Field(default=1, ge=1)  # analogue sums of so many phases each, added digitally
+    swing: float | None = Field(default=None, gt=0)  # absent: without limit
 
     @model_validator(mode="after")
     def _consistent(self) -> AnalogueReadout:
@@ -260,6 +265,9 @@ def sense(
     if reference and sensing.encoding.pair_sum == "analogue":
         value = reads.draw(generator)
         reads, reference = Reads(Sums(value[..., :-1] - value[..., -1:])), False
+    if (swing := sensing.readout.swing) is not None:
+        inside, beyond = clip(reads.draw(generator), -swing, swing)
+        reads, saturated = Reads(Sums(inside)), saturated + beyond
     if probe is not None:
         reads = Reads(Sums(reads.draw(generator)))
         probe(reads.sums.mean.clone())  # the converter may overwrite it

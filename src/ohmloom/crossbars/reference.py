@@ -112,6 +112,8 @@ def _convert(reading: Reading, slices: list[Tensor], gains: list[Tensor], genera
         slices, signs = [_weighted(signs, list(sides)).unsqueeze(0) for sides in slices], [1.0]
     if encoding.slices_meet:
         slices, significance = [_weighted(significance, slices)], [1.0]
+    if reading.readout.swing is not None:
+        slices = [v.clamp(-reading.readout.swing, reading.readout.swing) for v in slices]
     full_range = slices[0].new_tensor(reading.full_range)
     codes = [converter.sense(v, full_range, None, generator).value for v in slices]
     if offset and encoding.pair_sum == "digital":

@@ -202,8 +202,10 @@ class _Run:
             for index, effect in enumerate(effects):
                 alone[effect] = self._case(self._without([e for e in effects if e != effect])).values
                 advance(1, f"{effect} alone")
-                last = index == len(effects) - 1
-                after[effect] = full.values if last else self._case(self._without(effects[index + 1 :])).values
+                up_to = {0: alone[effect], len(effects) - 1: full.values}  # these cases were run already
+                if index not in up_to:
+                    up_to[index] = self._case(self._without(effects[index + 1 :])).values
+                after[effect] = up_to[index]
                 advance(1, f"up to {effect}")
             singles = {}
             for name in self.layers:

@@ -80,6 +80,11 @@ register(
 register(
     "neurram-energy", "NeuRRAM: energy and speed at each precision", "ohmloom.systems.neurram.energy:NeurramEnergy"
 )
+register(
+    "neurram-fine-tuning",
+    "NeuRRAM: training with the chip in the loop",
+    "ohmloom.systems.neurram.fine_tuning:NeurramFineTuning",
+)
 register("wires", "Wires: what IR drop costs, and programming through it", "ohmloom.systems.wires.wires:WiresSystem")
 register("esgnn-mutag", "Echo-state graph network on random resistors: MUTAG", "ohmloom.systems.esgnn.mutag:EsgnnMutag")
 register(
