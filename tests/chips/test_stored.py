@@ -463,6 +463,13 @@ def test_what_is_not_finite_is_refused(wrong: float) -> None:
         store(random(4, 6), EXACT, IDEAL, Streams(0), bias=weights[:, 2], limit=1.0)
 
 
+def test_single_cells_hold_nothing_negative() -> None:
+    mapping = EXACT.replace(encoding={"kind": "analogue", "layout": "single"})
+    with pytest.raises(ConfigurationError, match=r"layer\.weights: must not be negative in single cells, got -0\.5\."):
+        store(torch.tensor([[1.0, -0.5]], dtype=torch.float64), mapping, IDEAL, Streams(0), name="layer")
+    store(torch.tensor([[1.0, 0.5]], dtype=torch.float64), mapping, IDEAL, Streams(0))
+
+
 def test_opposite_infinities_do_not_hide() -> None:
     matrix = store(random(4, 6), EXACT, IDEAL, Streams(0))
     x = torch.tensor([[float("inf"), -float("inf"), 1.0, 1.0, 1.0, 1.0]], dtype=torch.float64)

@@ -292,3 +292,6 @@ def _check_weights(weights: Tensor, bias: Tensor | None, mapping: Mapping, devic
             raise NotFiniteError(
                 message(f"{name}.{what}", "must be finite", f"{count} NaN or inf", "Check the training.")
             )
+    if not mapping.encoding.signed and bool((weights < 0).any()):
+        rule, remedy = "must not be negative in single cells", "Use pair-columns, pair-rows or offset-column."
+        raise ConfigurationError(message(f"{name}.weights", rule, float(weights.min()), remedy))

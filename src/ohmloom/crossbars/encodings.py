@@ -105,6 +105,11 @@ class Encoding(Part, ABC):
         """True if a value's zero lies in the middle of the conductance range rather than at its foot."""
         return self.layout is Layout.OFFSET_COLUMN
 
+    @property
+    def signed(self) -> bool:
+        """True if negative weights can be held."""
+        return True
+
     def prepare(self, weights: Tensor) -> Tensor:
         """Weights in [-1, 1] rounded to the number format; slices then encode it without remainder."""
         return weights
@@ -168,6 +173,10 @@ class Analogue(Encoding):
     @property
     def centred(self) -> bool:
         return self.centre or super().centred
+
+    @property
+    def signed(self) -> bool:
+        return self.centred or self.layout is not Layout.SINGLE
 
     def digit(self, residue: Tensor, index: int) -> Tensor:
         value = residue / self.significance[index]
