@@ -1,16 +1,15 @@
 """Trials to 95 % of a known front's hypervolume, against chance: `python tools/search_front.py [SEEDS] [RESULT.json]`
 
 Published problems of six variables and two objectives whose fronts are known: ZDT1 and ZDT2 (Zitzler, Deb and Thiele,
-doi:10.1162/106365600568202) and DTLZ2 (Deb, Thiele, Laumanns and Zitzler, doi:10.1109/CEC.2002.1007032). The search
-proposes one point at a time; the reference point, where volumes end, it is told as a bound of each objective. Random
-search is drawn in blocks, as many trials as it needs up to ``MOST``; a seed that needs more counts as ``MOST``, which
-is then a lower bound. The result is written at each seed, and a repeated command goes on with it.
+doi:10.1162/106365600568202). The search proposes one point at a time; the reference point, where volumes end, it is
+told as a bound of each objective. Random search is drawn in blocks, as many trials as it needs up to ``MOST``; a seed
+that needs more counts as ``MOST``, which is then a lower bound. The result is written at each seed, and a repeated
+command goes on with it.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from collections.abc import Callable
@@ -50,17 +49,9 @@ def zdt2(x: Array) -> Array:
     return np.stack([x[:, 0], g * (1 - (x[:, 0] / g) ** 2)], axis=1)
 
 
-def dtlz2(x: Array) -> Array:
-    """A quarter of a circle of radius 1 + g, g = sum (x2 ... - 1/2)^2; on the front g = 0."""
-    radius = 1 + ((x[:, 1:] - 0.5) ** 2).sum(1)
-    angle = x[:, 0] * math.pi / 2
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-
-
 PROBLEMS = {
     "ZDT1": Problem(zdt1, (11.0, 11.0), 121 - 1 / 3),
     "ZDT2": Problem(zdt2, (11.0, 11.0), 121 - 2 / 3),
-    "DTLZ2": Problem(dtlz2, (1.1, 1.1), 1.21 - math.pi / 4),
 }
 
 
