@@ -56,7 +56,7 @@ def inside(x: Tensor, gradient: Tensor, low: float, high: float) -> tuple[Tensor
     kept, vectors = torch.empty_like(gradient), (-1, x.shape[-1])
     held = (x.numpy().reshape(vectors), gradient.numpy().reshape(vectors))
     below, above = loop(*held, np.float32(low), np.float32(high), kept.numpy().reshape(vectors))
-    return kept, below, above
+    return kept, float(below), float(above)
 
 
 def convert(
