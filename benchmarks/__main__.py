@@ -18,6 +18,7 @@ from benchmarks.dynamics import dynamics
 from benchmarks.edges import edges
 from benchmarks.graphs import graphs
 from benchmarks.networks import networks
+from benchmarks.peers import peers
 from benchmarks.products import convolution, linear, sliced, wired
 from benchmarks.programming import programming
 from benchmarks.search import search
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "edges": edges,
     "dynamics": dynamics,
     "search": search,
+    "peers": peers,
 }
 
 
