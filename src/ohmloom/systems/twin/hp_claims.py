@@ -5,7 +5,7 @@ from __future__ import annotations
 from ohmloom.experiments import Control
 from ohmloom.systems.twin.arrays import at_noise
 from ohmloom.systems.twin.publication import factors
-from ohmloom.systems.twin.settings import AWARE, NO_STATE, ONE, RESIDUAL, TESTED, TWIN
+from ohmloom.systems.twin.settings import AWARE, NO_STATE, ONE, PARALLEL, RESIDUAL, TESTED, TWIN
 
 HALVED, RESET, TOLD = "half the sampling step", "state reset half-way", "half the sampling step and half the update"
 CONSTANT, REPLAY = "a constant", "the replayed training answer"
@@ -34,6 +34,9 @@ CONTROLS = (
             figure=on(TWIN), rule="at_most", bound=5, unit="%"),
     Control(name="the noise-aware twin bears 5 % write noise", expectation="Less than 10 % in arrays (acceptance).",
             figure=on(AWARE, at_noise(0.05)), rule="at_most", bound=10, unit="%"),
+    Control(name="four cells in parallel bear 5 % write noise", expectation="The noise-aware twin of as many weights, "
+            "each half of a pair in four cells: less than 10 % in arrays.", figure=on(PARALLEL, at_noise(0.05)),
+            rule="at_most", bound=10, unit="%"),
     *(Control(name=f"noise-aware training pays at {100 * noise:g} %", expectation="A smaller error than plain "
               "training's in arrays of that write noise.", figure=on(AWARE, at_noise(noise)),
               against=on(TWIN, at_noise(noise)), rule="at_most", bound=0, unit="points") for noise in TESTED),
