@@ -89,12 +89,6 @@ def test_cells_in_parallel_err_less_by_their_root():
         torch.testing.assert_close(found[0], weight.detach(), rtol=0, atol=1e-12)
 
 
-def test_training_draws_what_cells_in_parallel_hold():
-    weight = torch.linspace(-1, 1, 20).reshape(4, 5)
-    one, four = (written([weight], BLIND, 3, torch.Generator().manual_seed(0), cells=cells)[0] for cells in (1, 4))
-    torch.testing.assert_close(four - weight, (one - weight) / 2)
-
-
 def test_draws_are_fresh_and_pass_the_gradient_of_the_weights():
     weight = torch.ones(3, 2, requires_grad=True)
     first, second = (written([weight], BLIND, 2, g)[0] for g in [torch.Generator().manual_seed(0)] * 2)

@@ -30,18 +30,15 @@ def write_deviation(weight: Tensor, device: Device) -> Tensor:
     return spread.sqrt() * scale / span
 
 
-def written(
-    weights: Iterable[Tensor], device: Device, draws: int, generator: torch.Generator, *, cells: int = 1
-) -> list[Tensor]:
+def written(weights: Iterable[Tensor], device: Device, draws: int, generator: torch.Generator) -> list[Tensor]:
     """Fresh draws of what cells hold of each of ``weights``: (draws, out, in), differentiable by the weights.
 
-    With ``cells`` in parallel for each half of a pair, each written on its own, σ_w shrinks by sqrt(cells). The spread
-    itself passes no gradient: the noise is to be borne, `range_penalty` is what makes it smaller.
+    The spread itself passes no gradient: the noise is to be borne, `range_penalty` is what makes it smaller.
     """
     drawn = []
     for weight in weights:
         noise = torch.randn(draws, *weight.shape, generator=generator, dtype=weight.dtype)
-        drawn.append(weight + noise * write_deviation(weight.detach(), device) / cells**0.5)
+        drawn.append(weight + noise * write_deviation(weight.detach(), device))
     return drawn
 
 

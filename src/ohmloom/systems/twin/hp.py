@@ -18,22 +18,22 @@ from ohmloom.systems.twin.settings import (
     CELLS,
     GRU,
     LSTM,
+    MILD,
     NO_STATE,
     ONE,
-    PARALLEL,
     RESIDUAL,
     RNN,
     TWIN,
     TwinSettings,
 )
 
-MODELS = (AWARE, PARALLEL, TWIN, ONE, RESIDUAL, NO_STATE)
+MODELS = (AWARE, MILD, TWIN, ONE, RESIDUAL, NO_STATE)
 ONCE = (RNN, GRU, LSTM)  # of the first training seed: nothing is asked of them
 BRIEF = Shooting(windows=16, steps=40, whole=1)
 RECORD = SAMPLES // COARSE  # steps: the noise-aware twins see whole records, over which a die's errors pile up
 SETTINGS = TwinSettings(
     plan=Shooting(steps=1500, whole=50), dies=10, draws=8,
-    aware=Shooting(length=RECORD, windows=8, steps=900, whole=0, relative=True),
+    aware=Shooting(length=RECORD, windows=8, steps=1500, whole=0, relative=True),
 )  # fmt: skip
 
 

@@ -23,15 +23,14 @@ from ohmloom.systems.twin.settings import (
     GRU,
     LIMIT,
     LSTM,
+    MILD,
     NO_STATE,
     NOISY,
     ONE,
-    PARALLEL,
     RESIDUAL,
     RNN,
     TWIN,
     WEIGHT,
-    WRITE,
     TwinSettings,
 )
 
@@ -91,7 +90,7 @@ def preset(write: float | None = None) -> Device:
 
 def build(task: Task, model: str, generator: torch.Generator) -> Model:
     """A network with fresh weights."""
-    if model in (TWIN, AWARE, PARALLEL, ONE):
+    if model in (TWIN, AWARE, MILD, ONE):
         return DrivenODE(task.states, task.inputs, task.hidden, generator)
     if model == RESIDUAL:
         return ResidualNet(task.states, task.inputs, task.hidden, task.step, generator)
@@ -134,20 +133,20 @@ def train(
     streams = Streams(seed).child("twin")
     network = build(task, model, streams.generator("weights"))
     records, step = task.lesson(settings, seed, model)
-    noise, device, cells = streams.generator("write noise"), preset(WRITE), NOISY.get(model)
+    noise, device = streams.generator("write noise"), preset(NOISY[model]) if model in NOISY else None
 
     def predict(start: Tensor, stages: Tensor) -> Tensor:
         if not isinstance(network, DrivenODE):
             return network.predict(start, stages)
-        weights = written(network.weights, device, settings.draws, noise, cells=cells) if cells else None
+        weights = written(network.weights, device, settings.draws, noise) if device else None
         return network.solve(start, stages, step, weights=weights)
 
     def penalty() -> Tensor:
         assert isinstance(network, DrivenODE)
         return WEIGHT * range_penalty(network.weights, LIMIT)
 
-    fit(network.parameters(), predict, records, settings.aware if cells else settings.plan,
-        streams.generator("windows"), penalty=penalty if cells else None, tell=tell)  # fmt: skip
+    fit(network.parameters(), predict, records, settings.aware if device else settings.plan,
+        streams.generator("windows"), penalty=penalty if device else None, tell=tell)  # fmt: skip
     return network
 
 

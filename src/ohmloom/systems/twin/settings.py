@@ -11,13 +11,13 @@ WRITE = 0.05  # write noise of the noise-aware training, of each target
 TESTED = (0.03, 0.05)  # at which noise-aware and plain training are compared
 LIMIT, WEIGHT = 1.0, 1.0  # of the penalty on weights that take much of the range
 
-CELLS = 4  # in parallel for each half of a pair, in the twin of several cells a weight
+CELLS = 4  # in parallel for each half of a pair, where a twin is held in several
 
 TWIN, AWARE, ONE = "the twin", "the noise-aware twin", "the twin of one sine"
-PARALLEL = "the noise-aware twin of four cells in parallel"
+MILD = "the twin of half the noise"
 RESIDUAL, NO_STATE, RNN, GRU, LSTM = "the residual net", "a net without state", "an RNN", "a GRU", "an LSTM"
-NOISY = {AWARE: 1, PARALLEL: CELLS}  # those that are trained with write noise, and their cells
-FILES = {TWIN: "twin", AWARE: "aware", PARALLEL: "parallel", ONE: "one-sine", RESIDUAL: "residual",
+NOISY = {AWARE: WRITE, MILD: WRITE / 2}  # the write noise of those that are trained with any
+FILES = {TWIN: "twin", AWARE: "aware", MILD: "mild", ONE: "one-sine", RESIDUAL: "residual",
          NO_STATE: "no-state", RNN: "rnn", GRU: "gru", LSTM: "lstm"}  # fmt: skip
 
 
