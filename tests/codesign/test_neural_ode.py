@@ -9,6 +9,7 @@ from ohmloom.codesign.neural_ode import (
     Records,
     Shooting,
     fit,
+    hold,
     place_loop,
     range_penalty,
     run_loop,
@@ -78,6 +79,16 @@ def test_the_spread_that_training_draws_is_that_of_written_cells():
     assert float(ratio.max()) < 1.07
 
 
+def test_cells_in_parallel_err_less_by_their_root():
+    net = network()
+    one, four = (hold(net, BLIND, Circuit(), Streams(1), dies=800, cells=cells)[0] for cells in (1, 4))
+    assert one.shape == four.shape == (800, *net.weights[0].shape)
+    assert float(one.std(0).mean() / four.std(0).mean()) == pytest.approx(2, rel=0.05)
+    exact = hold(net, IDEAL, Circuit(), Streams(1), cells=3)
+    for found, weight in zip(exact, net.weights, strict=True):
+        torch.testing.assert_close(found[0], weight.detach(), rtol=0, atol=1e-12)
+
+
 def test_draws_are_fresh_and_pass_the_gradient_of_the_weights():
     weight = torch.ones(3, 2, requires_grad=True)
     first, second = (written([weight], BLIND, 2, g)[0] for g in [torch.Generator().manual_seed(0)] * 2)
@@ -110,6 +121,26 @@ def test_shooting_recovers_a_known_equation():
         plan, torch.Generator().manual_seed(0), tell=told.append)  # fmt: skip
     assert error() < before / 5
     assert told[-1] == 1.0
+
+
+def test_relative_errors_favour_what_is_small():
+    """One number for states of 1 and of 0.01, a quarter above or a quarter below: the small one is fitted instead."""
+    wanted = torch.tensor([1.0, 0.01, 0.01]).reshape(1, 3, 1).repeat(6, 1, 1)
+    records, found = Records(wanted, torch.zeros(5, 4, 3, 1)), {}
+    for relative in (False, True):
+        shift = torch.nn.Parameter(torch.tensor(0.0))
+        plan = Shooting(length=5, windows=32, steps=200, whole=0, rate=2e-2, relative=relative)
+        fit([shift], lambda start, _, s=shift: torch.where(start > 0.5, 0.8 + s, start * (1 + 2 * s)).repeat(6, 1, 1),
+            records, plan, torch.Generator().manual_seed(0))  # fmt: skip
+        found[relative] = float(shift.detach())
+    assert found[False] == pytest.approx(0.2, abs=0.03)
+    assert found[True] == pytest.approx(0.0, abs=0.03)
+
+
+def test_relative_errors_need_states_that_are_never_zero():
+    records = Records(torch.zeros(30, 2, 1), torch.zeros(29, 4, 2, 1))
+    with pytest.raises(ConfigurationError, match=r"plan\.relative.*zero.*absolute"):
+        fit(network().parameters(), lambda s, u: s, records, Shooting(relative=True), torch.Generator())
 
 
 def test_trimming_finds_what_a_die_does_to_its_drive():

@@ -60,6 +60,8 @@ TRAINED = {
     "training on recovers the segmentation",
     "the twin follows unseen wave forms",
     "the noise-aware twin bears 5 % write noise",
+    "trimmed dies bear 5 % write noise",
+    "four cells in parallel bear 5 % write noise",
     "replay",
     "state reset",
     "one sine is not enough",

@@ -1,11 +1,14 @@
 """The twins' truths, their measures, and their baselines' sizes and ignorance of time."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from scipy.integrate import solve_ivp
 
 from ohmloom.codesign.neural_ode import Shooting
+from ohmloom.experiments import Silent, save_state
 from ohmloom.random import Streams
 from ohmloom.systems.twin import hp_truth as truth
 from ohmloom.systems.twin import lorenz96_truth as lorenz96
@@ -22,7 +25,7 @@ from ohmloom.systems.twin.measures import (
     valid_samples,
     warped_distance,
 )
-from ohmloom.systems.twin.networks import build, course, preset, weights_of
+from ohmloom.systems.twin.networks import Wanted, build, course, preset, trained, weights_of
 from ohmloom.systems.twin.settings import GRU, LSTM, RESIDUAL, RNN, TWIN
 
 
@@ -102,6 +105,19 @@ def test_every_network_starts_where_it_is_put():
         found = course(build(TASK, model, torch.Generator()), start, signal, TASK.step)
         assert found.shape == (8, 2, 1)
         assert torch.equal(found[0], start)
+
+
+def test_networks_of_a_run_are_of_every_seed_or_of_the_first_alone(tmp_path):
+    """From the files of an earlier run, so that nothing is trained."""
+    (tmp_path / "networks").mkdir()
+    for seed, model in ((3, TWIN), (4, TWIN), (3, RNN)):
+        made = build(TASK, model, torch.Generator().manual_seed(seed))
+        save_state(tmp_path / "networks" / Wanted(seed, model).file, made.state_dict())
+    context = SimpleNamespace(seeds=(3, 4), settings=None, findings=SimpleNamespace(folder=tmp_path), progress=Silent())
+    found = trained(context, TASK, (TWIN,), once=(RNN,))  # type: ignore[arg-type]
+    assert {model: len(made) for model, made in found.items()} == {TWIN: 2, RNN: 1}
+    wanted = build(TASK, TWIN, torch.Generator().manual_seed(4)).state_dict()
+    assert all(torch.equal(value, wanted[name]) for name, value in found[TWIN][1].state_dict().items())
 
 
 def test_lorenz96_is_the_equation_of_its_docstring():

@@ -25,6 +25,20 @@ def place_loop(network: DrivenODE, device: Device, circuit: Circuit, streams: St
     return Loop(tuple(matrices), circuit, kinds, driven=network.weights[0].shape[1] - network.states)
 
 
+def hold(
+    network: DrivenODE, device: Device, circuit: Circuit, streams: Streams, *, dies: int = 1, cells: int = 1
+) -> list[Tensor]:
+    """What each of ``dies`` dies holds of the network with ``cells`` in parallel for each half of a pair.
+
+    (dies, out, in) for each layer: the same targets are written into ``cells`` arrays, each with its own errors, whose
+    lines are joined, so that currents add and the feedback of `place_loop` shrinks by ``cells``:
+
+        W = (1 / cells) Σ_k W_k
+    """
+    loop = place_loop(network, device, circuit, streams, dies=dies * cells)
+    return [matrix.effective().unflatten(0, (dies, cells)).mean(1) for matrix in loop.matrices]
+
+
 def run_loop(
     loop: Loop, start: Tensor, signal: Tensor, step: float, *, gain: float = 1.0, noise: LoopNoise | None = None,
     generator: torch.Generator | None = None,

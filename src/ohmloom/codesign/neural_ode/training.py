@@ -16,6 +16,8 @@ from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, messa
 Predict = Callable[[Tensor, Tensor], Tensor]
 """Starts (windows, states) and stages to the states (length + 1, [draws,] windows, states)."""
 Penalty = Callable[[], Tensor]
+Error = Callable[[Tensor, Tensor], Tensor]
+"""What was found and what was wanted, of shapes that broadcast, to one number."""
 
 
 class Records(NamedTuple):
@@ -39,13 +41,17 @@ class Records(NamedTuple):
 
 class Shooting(Description):
     """``windows`` of ``length`` steps in each of ``steps`` of Adam, whose rate falls to nothing; then ``whole`` steps
-    on whole records at a tenth of the ``rate``."""
+    on whole records at a tenth of the ``rate``.
+
+    ``relative``: errors count in shares of the state, |found - wanted| / |wanted|, for states that never are zero.
+    """
 
     length: int = Field(default=25, ge=1)
     windows: int = Field(default=64, ge=1)
     steps: int = Field(default=1500, ge=1)
     whole: int = Field(default=100, ge=0)
     rate: float = Field(default=1e-2, gt=0)
+    relative: bool = Field(default=False)
 
 
 def fit(
@@ -58,36 +64,50 @@ def fit(
     penalty: Penalty | None = None,
     tell: Callable[[float], None] = lambda share: None,
 ) -> None:
-    """Minimise the mean absolute error of ``predict`` (L1), plus a penalty, on windows and then on whole records.
+    """Minimise the mean absolute or relative error of ``predict``, plus a penalty, on windows, then on whole records.
 
     A window starts at its record's own state, so that errors do not pile up beyond it while the network is still bad;
     whole records then weigh what they do pile up to.
+    Raises what `Records.check` raises, and ConfigurationError for relative errors of states that are zero.
     """
     records.check(plan.length)
+    error = _relative_error(records) if plan.relative else _absolute_error
     learned, line, total = list(parameters), _Line(records), plan.steps + plan.whole
 
     def window() -> tuple[Tensor, Tensor]:
         return line.take(plan.length, plan.windows, generator)
 
-    _descend(learned, predict, window, plan.steps, plan.rate, penalty, lambda step: tell(step / total))
+    def loss(found: Tensor, wanted: Tensor) -> Tensor:
+        return error(found, wanted) if penalty is None else error(found, wanted) + penalty()
+
+    _descend(learned, predict, loss, window, plan.steps, plan.rate, lambda step: tell(step / total))
     if plan.whole:
-        _descend(learned, predict, lambda: records, plan.whole, plan.rate / 10, penalty,
+        _descend(learned, predict, loss, lambda: records, plan.whole, plan.rate / 10,
                  lambda step: tell((plan.steps + step) / total))  # fmt: skip
 
 
+def _absolute_error(found: Tensor, wanted: Tensor) -> Tensor:
+    return (found - wanted).abs().mean()
+
+
+def _relative_error(records: Records) -> Error:
+    if not bool(records.states.all()):
+        rule = "must be False for records whose states are zero somewhere"
+        raise ConfigurationError(message("plan.relative", rule, True, "Train on absolute errors, or shift the states."))
+    return lambda found, wanted: ((found - wanted) / wanted).abs().mean()
+
+
 def _descend(
-    learned: list[nn.Parameter], predict: Predict, draw: Callable[[], tuple[Tensor, Tensor]], count: int, rate: float,
-    penalty: Penalty | None, tell: Callable[[int], None],
+    learned: list[nn.Parameter], predict: Predict, loss: Error, draw: Callable[[], tuple[Tensor, Tensor]], count: int,
+    rate: float, tell: Callable[[int], None],
 ) -> None:  # fmt: skip
     adam = torch.optim.Adam(learned, lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, count)
     for step in range(count):
         wanted, stages = draw()
         found = predict(wanted[0], stages)
-        loss = (found - (wanted if found.dim() == 3 else wanted.unsqueeze(1))).abs().mean()
-        loss = loss if penalty is None else loss + penalty()
         adam.zero_grad()
-        loss.backward()
+        loss(found, wanted if found.dim() == 3 else wanted.unsqueeze(1)).backward()
         nn.utils.clip_grad_norm_(learned, 1.0)
         adam.step()
         schedule.step()

@@ -54,7 +54,7 @@ def write_noise(context: Context[Any], trained: Networks, trial: Trial) -> None:
     for model in (TWIN, AWARE):
         means: list[list[float]] = []
         for noise in context.progress.track(settings.noises, f"write noise, {model}", total=len(settings.noises)):
-            means.append(_over_dies(context, trained[model], trial, model, at_noise(noise), preset(noise)))
+            means.append(_tried(context, trained[model], trial, model, at_noise(noise), preset(noise)))
         lines.append({"label": model, "values": [sum(v) / len(v) for v in means], "low": [min(v) for v in means],
                       "high": [max(v) for v in means]})  # fmt: skip
     lines += [{"label": name, "values": [bound(n) for n in settings.noises]} for name, bound in trial.bounds.items()]
@@ -62,22 +62,32 @@ def write_noise(context: Context[Any], trained: Networks, trial: Trial) -> None:
                           noise_axis="write noise, % of each target", axis=trial.axis, references=trial.references,
                           caption=f"The loop in arrays of 64 levels: mean, least and most of {settings.dies} dies"
                           + " and training seeds" * (len(context.seeds) > 1) + ".")  # fmt: skip
-    _over_dies(context, trained[AWARE], trial, AWARE, PRESET, preset())
+    _tried(context, trained[AWARE], trial, AWARE, PRESET, preset())
 
 
-def _over_dies(
+def _tried(
     context: Context[Any], made: Sequence[Model], trial: Trial, model: str, what: str, device: Device
 ) -> list[float]:
-    """Record the trial over training seeds if there are several, else over dies; all values."""
+    def on(one: Model, streams: Streams) -> list[float]:
+        return on_dies(one, device, trial, streams, context.settings.dies)
+
+    return over_dies(context, made, on, what, name=trial.named(model, what), unit=trial.unit, model=model)
+
+
+def over_dies(
+    context: Context[Any], made: Sequence[Model], on: Callable[[Model, Streams], list[float]], what: str, *, name: str,
+    unit: str, model: str,
+) -> list[float]:  # fmt: skip
+    """Record ``on`` (a network and streams to one number a die) over training seeds if there are several, else over
+    dies, as the figure ``name``; all values. What has been computed in a run's folder is taken from there."""
     by_seed = [
         context.findings.arm(f"{FILES[model]}/{'-'.join(re.findall('[a-z0-9.]+', what))}/{seed}",
-                             lambda o=one, s=seed: on_dies(o, device, trial, Streams(s), context.settings.dies))
+                             lambda o=one, s=seed: on(o, Streams(s)))
         for one, seed in zip(made, context.seeds, strict=True)
     ]  # fmt: skip
     several = len(by_seed) > 1
     values = [sum(values) / len(values) for values in by_seed] if several else by_seed[0]
-    name = trial.named(model, what)
-    context.findings.figure(Figure.over(name, values, trial.unit, "seeds" if several else "dies"))
+    context.findings.figure(Figure.over(name, values, unit, "seeds" if several else "dies"))
     return [value for values in by_seed for value in values]
 
 

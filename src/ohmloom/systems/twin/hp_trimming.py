@@ -1,44 +1,68 @@
-"""Twins in arrays whose converters were trimmed on sines of the training."""
+"""Twins in arrays of several cells a weight, as written and after their converters were trimmed on sines."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
-from torch import Tensor
-
-from ohmloom.codesign.neural_ode import DrivenODE, Measured, solve_dies, trim
-from ohmloom.experiments import Context, Figure
+from ohmloom.codesign.neural_ode import DrivenODE, Measured, Trim, hold, solve_dies, trim
+from ohmloom.experiments import Context
 from ohmloom.random import Streams
 from ohmloom.systems.twin import hp_truth as truth
-from ohmloom.systems.twin.arrays import place
-from ohmloom.systems.twin.hp_claims import on, trimmed
+from ohmloom.systems.twin.arrays import CIRCUIT, at_noise, over_dies
+from ohmloom.systems.twin.hp_claims import on, variant
 from ohmloom.systems.twin.hp_comparison import answers, trial
-from ohmloom.systems.twin.hp_networks import COARSE, TASK
+from ohmloom.systems.twin.hp_networks import TASK
 from ohmloom.systems.twin.networks import Model, Networks, preset
-from ohmloom.systems.twin.settings import AWARE, TESTED, TWIN
+from ohmloom.systems.twin.settings import AWARE, CELLS, MILD, TESTED, TWIN
+
+THINNED = 10  # samples of the others in one of those that a die is measured on
+HALVES = 2  # of a pair of cells
+TWINS = (TWIN, AWARE, MILD)
+
+
+class Variant(NamedTuple):
+    """A twin on dies of a write noise: ``cells`` in parallel for each half of a pair, trimmed or as written."""
+
+    model: str
+    noise: float
+    cells: int
+    trimmed: bool
+
+    @property
+    def what(self) -> str:
+        return variant(self.noise, self.cells, self.trimmed)
 
 
 def trimming(context: Context[Any], networks: Networks) -> None:
-    """Record the errors of the first seed's twins on the same dies as without trimming."""
-    todo = [(model, noise) for model in (TWIN, AWARE) for noise in TESTED]
-    for model, noise in context.progress.track(todo, "trimming", total=len(todo)):
-        values = context.findings.arm(
-            f"trimmed/{model.replace(' ', '-')}/{noise:g}",
-            lambda m=networks[model][0], n=noise: _on_dies(m, n, Streams(context.seed), context.settings.dies),
-        )
-        context.findings.figure(Figure.over(on(model, trimmed(noise)), values, "%", "dies"))
+    """Record the errors with several cells a weight, and with trimmed converters, beside those of `write_noise`."""
+    todo = [Variant(model, noise, cells, mended) for model in TWINS for cells in (1, CELLS) for mended in (False, True)
+            for noise in TESTED if model == MILD or cells > 1 or mended]  # fmt: skip
+    for one in context.progress.track(todo, "cells and trimming", total=len(todo)):
+        compute = partial(_on_dies, wanted=one, dies=context.settings.dies)
+        over_dies(context, networks[one.model], compute, one.what, name=on(one.model, one.what), unit="%",
+                  model=one.model)  # fmt: skip
+    figures = context.findings.result.figures
+    rows = [(model, cells * HALVES * TASK.weights, "trimmed" if mended else "as written",
+             *(figures[on(model, variant(noise, cells, mended))].value for noise in TESTED))
+            for model in TWINS for cells in (1, CELLS) for mended in (False, True)]  # fmt: skip
+    columns = ("twin", "cells", "dies", *(f"{at_noise(noise)}, %" for noise in TESTED))
+    context.findings.table("What bears write noise, and its cost in cells", columns, rows,
+                           "Mean relative error on unseen wave forms, over dies or training seeds. Trimmed: gain and "
+                           "offset of the converter that drives a die, found on sines of the training.")  # fmt: skip
 
 
-def _on_dies(model: Model, noise: float, streams: Streams, dies: int) -> list[float]:
+def _on_dies(model: Model, streams: Streams, *, wanted: Variant, dies: int) -> list[float]:
     assert isinstance(model, DrivenODE)
-    held = [matrix.effective() for matrix in place(model, preset(noise), streams.child("arrays"), dies).matrices]
+    held = hold(model, preset(wanted.noise), CIRCUIT, streams.child("arrays"), dies=dies, cells=wanted.cells)
     test = trial()
-    drives = trim(model, held, measured()).drives(test.signal.to(held[0]))
-    found: Tensor = solve_dies(model, held, test.start, drives, TASK.step)
-    return test.judge(found).tolist()
+    signal = test.signal.to(held[0])
+    same = Trim(held[0].new_ones(dies), held[0].new_zeros(dies))
+    drives = (trim(model, held, measured()) if wanted.trimmed else same).drives(signal)
+    return test.judge(solve_dies(model, held, test.start, drives, TASK.step)).tolist()
 
 
 def measured() -> Measured:
     """Every third of the training's sines, of fewer samples: what a die is measured on."""
-    records = answers(truth.several()[::3], truth.SAMPLES // COARSE)
-    return Measured(records.volts, records.states, COARSE * TASK.step)
+    records = answers(truth.several()[::3], truth.SAMPLES // THINNED)
+    return Measured(records.volts, records.states, THINNED * TASK.step)

@@ -23,13 +23,14 @@ from ohmloom.systems.twin.settings import (
     GRU,
     LIMIT,
     LSTM,
+    MILD,
     NO_STATE,
+    NOISY,
     ONE,
     RESIDUAL,
     RNN,
     TWIN,
     WEIGHT,
-    WRITE,
     TwinSettings,
 )
 
@@ -89,7 +90,7 @@ def preset(write: float | None = None) -> Device:
 
 def build(task: Task, model: str, generator: torch.Generator) -> Model:
     """A network with fresh weights."""
-    if model in (TWIN, AWARE, ONE):
+    if model in (TWIN, AWARE, MILD, ONE):
         return DrivenODE(task.states, task.inputs, task.hidden, generator)
     if model == RESIDUAL:
         return ResidualNet(task.states, task.inputs, task.hidden, task.step, generator)
@@ -107,14 +108,16 @@ def course(model: Model, start: Tensor, signal: Tensor, step: float) -> Tensor:
         return model.predict(start, sampled(signal))
 
 
-def trained(context: Context[Any], task: Task, models: Sequence[str]) -> Networks:
-    """Every network of every training seed, trained two at a time, from the run's folder if it is there."""
-    wanted = [Wanted(seed, model) for seed in context.seeds for model in models]
+def trained(context: Context[Any], task: Task, models: Sequence[str], *, once: Sequence[str] = ()) -> Networks:
+    """Every network of every training seed, those of ``once`` of the first alone, trained two at a time, from the
+    run's folder if it is there."""
+    seeds = {**dict.fromkeys(models, context.seeds), **dict.fromkeys(once, context.seeds[:1])}
+    wanted = [Wanted(seed, model) for seed in context.seeds for model in seeds if seed in seeds[model]]
     folder = context.findings.folder / "networks"
     jobs = {one: (_train_to, (one, task, context.settings)) for one in wanted}
     with trainings(folder, jobs, context.progress) as under_way:
         under_way.wait()
-    return {model: [_restored(Wanted(seed, model), task, folder) for seed in context.seeds] for model in models}
+    return {model: [_restored(Wanted(seed, model), task, folder) for seed in seeds[model]] for model in seeds}
 
 
 def _train_to(path: str, one: Wanted, task: Task, settings: TwinSettings) -> None:
@@ -126,25 +129,24 @@ def _train_to(path: str, one: Wanted, task: Task, settings: TwinSettings) -> Non
 def train(
     task: Task, model: str, settings: TwinSettings, seed: int, tell: Callable[[float], None] = lambda share: None
 ) -> Model:
-    """A trained network: the same windows for all, and fresh write noise for the noise-aware one."""
+    """A trained network: the same windows for all, and fresh write noise for the noise-aware ones."""
     streams = Streams(seed).child("twin")
     network = build(task, model, streams.generator("weights"))
     records, step = task.lesson(settings, seed, model)
-    noise, device = streams.generator("write noise"), preset(WRITE)
+    noise, device = streams.generator("write noise"), preset(NOISY[model]) if model in NOISY else None
 
     def predict(start: Tensor, stages: Tensor) -> Tensor:
         if not isinstance(network, DrivenODE):
             return network.predict(start, stages)
-        weights = written(network.weights, device, settings.draws, noise) if model == AWARE else None
+        weights = written(network.weights, device, settings.draws, noise) if device else None
         return network.solve(start, stages, step, weights=weights)
 
     def penalty() -> Tensor:
         assert isinstance(network, DrivenODE)
         return WEIGHT * range_penalty(network.weights, LIMIT)
 
-    aware = model == AWARE
-    fit(network.parameters(), predict, records, settings.aware if aware else settings.plan,
-        streams.generator("windows"), penalty=penalty if aware else None, tell=tell)  # fmt: skip
+    fit(network.parameters(), predict, records, settings.aware if device else settings.plan,
+        streams.generator("windows"), penalty=penalty if device else None, tell=tell)  # fmt: skip
     return network
 
 
