@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,8 +171,9 @@ def test_a_real_sigint_leaves_a_whole_interrupted_state(tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text('schema = 1\nsystem = "toy"\n[settings]\nwait = 60.0\n')
     command = [sys.executable, str(ROOT / "tests" / "toy_system.py"), "run", "run.toml", "--out", "here"]
     with subprocess.Popen(
-        command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+        command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # jobs of a script's background ignore it
+    ) as process:  # fmt: skip
         assert process.stdout is not None
         assert process.stdout.readline() == "in the second arm\n"
         process.send_signal(signal.SIGINT)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 
@@ -24,7 +25,10 @@ def test_ctrl_c_in_training_leaves_no_network(tmp_path: Path) -> None:
         "--quiet",
     ]
     paths = os.pathsep.join(p for p in sys.path if p)
-    run = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": paths}, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen(
+        command, env=os.environ | {"PYTHONPATH": paths}, stderr=subprocess.PIPE, text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # jobs of a script's background ignore it
+    )  # fmt: skip
     try:
         deadline = time.monotonic() + 240
         while not list(out.glob("networks/*.progress")):

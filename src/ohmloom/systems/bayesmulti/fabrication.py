@@ -22,7 +22,7 @@ from ohmloom.systems.bayesmulti.recipes import MATERIALS, rated_recipes
 from ohmloom.systems.bayesmulti.settings import FabricationSettings
 from ohmloom.systems.bayesmulti.surfaces import Peaks, Surface, Surrogate
 
-BAYES, CHANCE, MOVED = "Bayesian search", "random search", "Bayesian search, materials in other places"
+BAYES, CHANCE, MOVED = "Bayesian search", "random search", "Bayesian search, materials moved"
 Loops = dict[str, list[Loop]]
 
 
