@@ -63,6 +63,15 @@ def test_a_search_over_chips(tmp_path: Path) -> None:
     assert "3 of 3 trials gave a result" in again.stdout
 
 
+def test_a_search_without_any_result_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "search.toml"
+    file.write_text(EVALUATE.replace("trials = 3", "trials = 1").replace(":data", ":no_data"))
+    done = call("search", str(file), "--out", str(tmp_path / "out"))
+    assert done.exit_code == 1, done.output
+    assert "0 of 1 trials gave a result" in done.stdout
+    assert "trial 0:" in done.stdout
+
+
 def test_a_sweep_over_a_grid(tmp_path: Path) -> None:
     file = tmp_path / "search.toml"
     file.write_text(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 File = Annotated[Path, typer.Argument(metavar="FILE.toml", help="What is tried, varied and wanted.")]
 Out = Annotated[Path, typer.Option("--out", help="The search's folder; an interrupted one is taken up.")]
 Count = Annotated[int, typer.Option("--workers", min=1, help="Trials at once.")]
+NO_RESULT = 1  # exit code of a search all of whose trials failed
 Scheduler = Annotated[str | None, typer.Option("--scheduler", help="A Dask scheduler, such as tcp://host:8786.")]
 
 
@@ -52,9 +53,11 @@ def _search(file: Path, out: Path, workers: int, scheduler: str | None, as_json:
     if as_json:
         show_json({"report": str(page), "note": found.note, "front": [entry.number for entry in found.front],
                    "trials": [entry._asdict() for entry in found.entries]})  # fmt: skip
-        return
-    _show(found)
-    typer.echo(page)
+    else:
+        _show(found)
+        typer.echo(page)
+    if not found.done:
+        raise typer.Exit(NO_RESULT)
 
 
 def dask_executor(address: str) -> Executor:
