@@ -45,7 +45,7 @@ def interval(figure: Figure) -> str:
     """The interval of a figure, in its unit."""
     if figure.interval is None:
         return ""
-    return typeset(f"{100 * figure.interval.level:g} %: ") + between(
+    return typeset(f"{100 * figure.interval.level:.3g} %: ") + between(
         figure.interval.low, figure.interval.high, figure.unit
     )
 
