@@ -55,9 +55,10 @@ class Clips:
     converter: Tensor | float = 0.0
 
     def count(self, drive: Tensor | int = 0, saturation: Tensor | int = 0, converter: Tensor | int = 0) -> None:
-        """So many more."""
-        self.drive, self.saturation = self.drive + drive, self.saturation + saturation
-        self.converter = self.converter + converter
+        """So many more. None is the usual case, and costs nothing."""
+        for name, more in (("drive", drive), ("saturation", saturation), ("converter", converter)):
+            if isinstance(more, Tensor) or more:
+                setattr(self, name, getattr(self, name) + more)
 
 
 @dataclass(eq=False)

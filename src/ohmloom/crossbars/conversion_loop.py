@@ -9,10 +9,11 @@ from numba import njit
 
 from ohmloom.crossbars.normal_loop import fill
 
-ZERO, HALF, TWO = np.float32(0), np.float32(0.5), np.float32(2)
+ZERO, HALF, ONE, TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
+# What clips in a row is counted in float32, exact to 2^24: sums of int32 become int64 and halve the width of the walk.
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
 def drive(x, limit, out, lowest, steps, unit):  # type: ignore[no-untyped-def]
     """unit · round(clip(x / limit, lowest, 1) · steps) into ``out`` (vectors, inputs), and how many clipped.
 
@@ -21,13 +22,13 @@ def drive(x, limit, out, lowest, steps, unit):  # type: ignore[no-untyped-def]
     vectors, inputs = x.shape
     highest, clipped = np.float32(1), 0
     for vector in range(vectors):
-        largest, beyond = limit[vector % len(limit)], np.int32(0)
+        largest, beyond = limit[vector % len(limit)], ZERO
         for index in range(inputs):
             share = x[vector, index] / largest
             inside = highest if share > highest else lowest if share < lowest else share
-            beyond += np.int32(share != inside)
+            beyond += ONE if share != inside else ZERO
             out[vector, index] = np.rint(inside * steps) * unit
-        clipped += beyond
+        clipped += int(beyond)
     return clipped
 
 
@@ -47,7 +48,7 @@ def inside(x, gradient, low, high, out):  # type: ignore[no-untyped-def]
     return below, above
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
 def convert(mean, power, pull, column, own, source, weights, reads, gain, offset, step, steps, away, batch):  # type: ignore[no-untyped-def]
     """Add phases, draw, distort, round and clip reads; and how many clipped.
 
@@ -62,7 +63,7 @@ def convert(mean, power, pull, column, own, source, weights, reads, gain, offset
     clipped = 0
     for row in range(rows):
         group = (row // batch) % len(step)
-        value, width, beyond = mean[0, row], step[group], np.int32(0)
+        value, width, beyond = mean[0, row], step[group], ZERO
         if source is not None:
             if row % 4 == 0:  # whatever the columns, four rows take whole words
                 few = (min(rows - row, 4) * columns + 3) // 4 * 4
@@ -99,9 +100,9 @@ def convert(mean, power, pull, column, own, source, weights, reads, gain, offset
             else:
                 code = np.rint(code)
             inside = steps if code > steps else -steps if code < -steps else code
-            beyond += np.int32(inside != code)
+            beyond += ONE if inside != code else ZERO
             value[j] = inside * width
-        clipped += beyond
+        clipped += int(beyond)
     return clipped
 
 
