@@ -1,12 +1,15 @@
-"""Files that are either wholly there or not there at all."""
+"""Files that are either wholly there or not there at all, and folders that one process at a time writes to."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ohmloom.errors import OutputError, message
+
+LOCK = ".lock"  # the file that says who writes to a folder
 
 
 def write_text(path: Path, text: str) -> None:
@@ -36,6 +39,28 @@ def write(path: Path, make: Callable[[Path], object]) -> None:
         os.replace(temporary, path)
     finally:
         _remove(temporary)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """No other process is in such a block for ``folder`` meanwhile; a process that dies leaves it free.
+
+    Raises OutputError where there is one, or where the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        rule, remedy = "must be in use by one process at a time", "Wait until it has ended, or give another folder."
+        raise OutputError(message(str(folder), rule, "another that is running", remedy)) from None
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:

@@ -189,6 +189,21 @@ def test_folders_that_cannot_take_a_run(toy: Toy, tmp_path: Path) -> None:
     assert list((tmp_path / "other").iterdir()) == [tmp_path / "other" / "thesis.txt"]
 
 
+def test_a_folder_that_a_run_writes_to_is_refused(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it runs, and not when it has been interrupted."""
+
+    def again() -> None:
+        monkeypatch.setattr(Toy, "hook", staticmethod(lambda: None))
+        with pytest.raises(OutputError, match=r"in use by one process at a time.*Wait"):
+            run(Toy(), out=tmp_path / "run")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Toy, "hook", staticmethod(again))
+    with pytest.raises(KeyboardInterrupt):
+        run(toy, out=tmp_path / "run")
+    assert run(Toy(), out=tmp_path / "run").status == "complete"
+
+
 def test_an_empty_folder_is_as_good_as_a_new_one(toy: Toy, tmp_path: Path) -> None:
     assert run(toy, out=tmp_path).status == "complete"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ohmloom import atomic
 from ohmloom.descriptions import Description
 from ohmloom.errors import ConfigurationError, message
 from ohmloom.experiments.environment import environment
@@ -31,7 +32,8 @@ def run(
     taken up after its last finished arm. ``settings`` replace those of the tier; a table is read like a file, with
     units. If the run is interrupted or fails, ``result.json`` says so and holds all that was found until then.
 
-    Raises UnknownNameError, ConfigurationError or OutputError before any work starts, and whatever the system raises.
+    Raises UnknownNameError, ConfigurationError or OutputError (also for a folder that a run under way writes to) before
+    any work starts, and whatever the system raises.
     """
     check_system(system)
     chosen = system.tier(tier)
@@ -39,14 +41,21 @@ def run(
     ask = RunFile(system=system.name, tier=tier, seed=seed, settings=parsed.table())
     folder = Path(out) if out is not None else default_folder(system.name)
     earlier = open_folder(folder, ask)
-    start = _start(system, chosen, ask, folder, earlier)
-    progress = progress or Silent()
+    with atomic.alone(folder):
+        return _run(system, chosen, ask, parsed, folder, earlier, progress or Silent())
+
+
+def _run(
+    system: System, tier: Tier, ask: RunFile, settings: Description, folder: Path, earlier: Result | None,
+    progress: Progress,
+) -> Result:  # fmt: skip
+    start = _start(system, tier, ask, folder, earlier)
     same = earlier is not None and earlier.environment.get("ohmloom") == start.environment["ohmloom"]
     asked = ask.model_dump(mode="json")
     findings = Findings(folder, start, asked, progress, earlier=earlier if same else None)
     findings.close(stopped=RUNNING)
     try:
-        system.run(Context(parsed, tier, seed, start.seeds, findings, progress))
+        system.run(Context(settings, ask.tier, ask.seed, start.seeds, findings, progress))
     except KeyboardInterrupt:
         findings.close(stopped="interrupted by the user")
         raise

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from ohmloom import atomic
 from ohmloom.errors import FormatError, message
 
 FILE = "search.sqlite"
@@ -113,9 +114,11 @@ def _entry(row: Sequence[Any]) -> Entry:
 
 @contextmanager
 def journal(folder: Path, search: Mapping[str, Any]) -> Iterator[Journal]:
-    """A journal that is closed where the block ends."""
-    held = Journal(folder, search)
-    try:
-        yield held
-    finally:
-        held.close()
+    """A journal that is closed where the block ends. Raises OutputError for a folder where a search is under way."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic.alone(folder):
+        held = Journal(folder, search)
+        try:
+            yield held
+        finally:
+            held.close()
