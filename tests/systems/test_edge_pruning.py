@@ -12,9 +12,15 @@ from hypothesis import strategies as st
 
 from ohmloom.codesign.edge_pruning import edges, flips_per_edge, weights
 from ohmloom.data import Labelled
+from ohmloom.experiments import Context, System, Tier, run
+from ohmloom.systems.edge_pruning import claims as named
+from ohmloom.systems.edge_pruning.claims import claims, controls
 from ohmloom.systems.edge_pruning.evaluation import WRONG, crossing, under_programming, under_reads
 from ohmloom.systems.edge_pruning.programming import pulses_of_edges, pulses_of_weights
-from ohmloom.systems.edge_pruning.settings import EdgeSettings, Recipe, Wanted, wanted
+from ohmloom.systems.edge_pruning.programming_errors import gain
+from ohmloom.systems.edge_pruning.publication import PAPER
+from ohmloom.systems.edge_pruning.settings import SPOKEN, EdgeSettings, Recipe, Wanted, wanted
+from ohmloom.systems.edge_pruning.study import study
 from ohmloom.systems.edge_pruning.tasks import TASKS
 from ohmloom.systems.edge_pruning.training import Limiter, accuracy, fit, restored, train_to, untrained
 
@@ -78,7 +84,52 @@ def test_the_limiter_is_lowered_only_at_a_new_best() -> None:
 
 def test_every_network_of_a_run_has_a_file_of_its_own() -> None:
     all_of_them = [*wanted(EdgeSettings(speakers=("theo", "lucas")), (0, 1)), Wanted(0, "retrained")]
-    assert len({one.file for one in all_of_them}) == len(all_of_them) == 22
+    assert len({one.file for one in all_of_them}) == len(all_of_them) == 19
+
+
+def test_arms_that_the_verdicts_rest_on_are_trained_with_every_seed() -> None:
+    networks = wanted(EdgeSettings(trained_errors=(0.1,), limit_factors=(2.0,)), (3, 4, 5))
+    of_all = {(one.kind, one.error) for one in networks if one.seed == 5}
+    assert of_all == {("edges", 0.0), ("weights", 0.0), ("weights", 0.1)}
+    assert {one.kind for one in networks if one.seed == 3} == {"edges", "weights", "formed", "held", "shuffled"}
+
+
+def test_a_gain_is_over_seeds_where_there_are_several_and_over_programmings_else() -> None:
+    several = gain("gain", [90.0, 80.0], [[80.0, 82.0], [70.0, 90.0]])
+    assert several.values == (9.0, 0.0)
+    assert several.spread_over == "seeds"
+    assert several.interval is not None
+    one = gain("gain", [90.0, 80.0], [[80.0, 84.0]])  # of the first seed alone
+    assert one.values == (10.0, 6.0)
+    assert one.spread_over == "dies"
+
+
+class Small(System[EdgeSettings]):
+    """Two seeds of hardly any training."""
+
+    name, title, summary, paper = "small", "Small", "Two seeds.", PAPER
+    claims = claims(19.9, 15.0, (51.2, 67.9), "fsdd")
+    controls = controls(91, 5, 15)
+    tiers = {  # noqa: RUF012
+        "smoke": Tier(summary="", budget=60, seeds=2, settings=SMALL.replace(
+            training_samples=100, recipe=SPOKEN, limit_factors=(1.0,), errors=(0.0, 0.2), trained_errors=(0.2,),
+            read_noises=(0.0, 0.2), draws=2, dies=2, test_samples=60, few_samples=60))
+    }  # fmt: skip
+
+    def run(self, context: Context[EdgeSettings]) -> None:
+        study(context, "fsdd")
+
+
+def test_figures_of_a_run_with_several_seeds_rest_on_all_of_them(tmp_path: Path) -> None:
+    result = run(Small(), out=tmp_path / "run")
+    for name in (named.EDGES, named.WEIGHTS, named.VALIDATED, named.GAP, named.CELLS, named.RETRAINED, named.gain(0.2),
+                 named.gain_over_noisy(0.2)):  # fmt: skip
+        figure = result.figures[name]
+        assert (len(figure.values), figure.spread_over) == (2, "seeds"), name
+        assert figure.interval is not None, name
+    for name in (named.FORMED, named.HELD, named.SHUFFLED):
+        assert len(result.figures[name].values) == 1, name
+    assert result.figures[named.MOVED_LOSS].spread_over == "dies"
 
 
 @given(level=st.floats(0, 100), values=st.lists(st.floats(0, 100), min_size=2, max_size=6))
