@@ -23,6 +23,7 @@ from ohmloom.systems.edge_pruning.settings import SPOKEN, EdgeSettings, Recipe, 
 from ohmloom.systems.edge_pruning.study import study
 from ohmloom.systems.edge_pruning.tasks import TASKS
 from ohmloom.systems.edge_pruning.training import Limiter, accuracy, fit, restored, train_to, untrained
+from tests.training_here import in_this_process
 
 SMALL = EdgeSettings(subset="embedded", training_samples=200, validation_samples=50, epochs=1, control_epochs=1)
 
@@ -120,7 +121,10 @@ class Small(System[EdgeSettings]):
         study(context, "fsdd")
 
 
-def test_figures_of_a_run_with_several_seeds_rest_on_all_of_them(tmp_path: Path) -> None:
+def test_figures_of_a_run_with_several_seeds_rest_on_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ohmloom.systems.edge_pruning.study.trainings", in_this_process)
     result = run(Small(), out=tmp_path / "run")
     for name in (named.EDGES, named.WEIGHTS, named.VALIDATED, named.GAP, named.CELLS, named.RETRAINED, named.gain(0.2),
                  named.gain_over_noisy(0.2)):  # fmt: skip

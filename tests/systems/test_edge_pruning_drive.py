@@ -32,6 +32,7 @@ from ohmloom.systems.edge_pruning.vessels import (
     starts,
     write_prepared,
 )
+from tests.training_here import in_this_process
 
 SMALL = DriveSettings(real=False, width=2, patch=32, patches=40, held_out=1)
 
@@ -171,7 +172,10 @@ class Small(System[DriveSettings]):
         study(context)
 
 
-def test_figures_of_a_run_with_several_seeds_rest_on_all_of_them(tmp_path: Path) -> None:
+def test_figures_of_a_run_with_several_seeds_rest_on_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ohmloom.systems.edge_pruning.drive_study.trainings", in_this_process)
     result = run(Small(), out=tmp_path / "run")
     names = [f"{kind}, {grade}" for kind in (named.EDGES, named.WEIGHTS) for grade in (named.PR, named.ROC, "F1")]
     for name in (*names, named.GAP, named.gain(0.2), named.gain(0.2, named.ROC)):
