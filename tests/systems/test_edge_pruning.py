@@ -4,25 +4,35 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from ohmloom.codesign.edge_pruning import edges, flips_per_edge, weights
 from ohmloom.data import Labelled
 from ohmloom.experiments import Context, System, Tier, run
 from ohmloom.systems.edge_pruning import claims as named
 from ohmloom.systems.edge_pruning.claims import claims, controls
-from ohmloom.systems.edge_pruning.evaluation import WRONG, crossing, under_programming, under_reads
+from ohmloom.systems.edge_pruning.evaluation import WRONG, crossing, moved, under_programming, under_reads
 from ohmloom.systems.edge_pruning.programming import pulses_of_edges, pulses_of_weights
 from ohmloom.systems.edge_pruning.programming_errors import gain
 from ohmloom.systems.edge_pruning.publication import PAPER
 from ohmloom.systems.edge_pruning.settings import SPOKEN, EdgeSettings, Recipe, Wanted, wanted
 from ohmloom.systems.edge_pruning.study import study
 from ohmloom.systems.edge_pruning.tasks import TASKS
-from ohmloom.systems.edge_pruning.training import Limiter, accuracy, fit, restored, train_to, untrained
+from ohmloom.systems.edge_pruning.training import (
+    Limiter,
+    accuracy,
+    fit,
+    restored,
+    settle_norms,
+    train_to,
+    untrained,
+)
 from tests.training_here import in_this_process
 
 SMALL = EdgeSettings(subset="embedded", training_samples=200, validation_samples=50, epochs=1, control_epochs=1)
@@ -72,6 +82,36 @@ def test_training_in_a_process_leaves_the_network_whole(tmp_path: Path) -> None:
     train_to(str(tmp_path / "retrained"), Wanted(0, "retrained"), "fashion-mnist", SMALL)
     assert all(part.perturbation is None for part in weights(network))
     assert flips_per_edge(network) > 0
+
+
+def test_settled_norms_hold_the_mean_of_all_batches_and_nothing_of_before() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.BatchNorm2d(3, affine=False, momentum=0.2)).train()
+    norm = cast("nn.BatchNorm2d", network[0])
+    network(100 + torch.rand(8, 3, 2, 2))
+    data = Labelled(torch.rand(40, 3, 2, 2), torch.zeros(40))
+    settle_norms(network, data, batch=10, batches=3)
+    seen = data.images[:30]
+    assert norm.running_mean is not None
+    assert torch.allclose(norm.running_mean, seen.mean((0, 2, 3)), atol=1e-6)
+    assert not norm.training
+    assert norm.momentum == 0.2
+
+
+def test_other_dies_can_settle_their_norms_and_the_network_stays_as_it_is() -> None:
+    network = untrained(Wanted(0, "edges"), TASKS["fashion-mnist"], Recipe()).eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+
+    def means(one: nn.Module) -> float:
+        return float(sum(layer.running_mean.sum() for layer in one.modules() if isinstance(layer, nn.BatchNorm2d)))
+
+    data = Labelled(torch.rand(60, 1, 14, 14), torch.zeros(60))
+    settle = partial(settle_norms, data=data, batch=30, batches=2)
+    as_trained = moved(network, means, [1, 2], "same")
+    settled = moved(network, means, [1, 2], "same", settle)
+    assert as_trained == [0.0, 0.0]
+    assert settled[0] != settled[1] != 0.0, "each die has its own weights"
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
 def test_the_limiter_is_lowered_only_at_a_new_best() -> None:

@@ -380,6 +380,8 @@ def _statements(study: DriveStudy, side: int) -> None:
         (f"Accuracy and F1 are taken above the probability with the best F1 on the {settings.held_out} validation "
          "photographs, chosen for each network.", "ours"),
         ("Batch norms are digital and stay as trained after programming, for edges and for weights.", "ours"),
+        ("Where batch norms are settled on another die, their means and variances are taken anew over at most "
+         "1,024 training patches, with that die's weights as they are read; no edge and no score changes.", "ours"),
         ("The area under precision against recall is a sum of steps, without straight lines between points.", "ours"),
     ):  # fmt: skip
         study.findings.assumption(text, source)

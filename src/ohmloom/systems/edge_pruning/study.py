@@ -247,6 +247,8 @@ def _statements(context: Context[EdgeSettings]) -> None:
         ("The accuracy reported is that of the last epoch: no epoch is chosen on test samples, as the scripts do.",
          "ours"),
         ("Batch norms are digital and stay as trained after programming, for edges and for weights.", "ours"),
+        ("Where batch norms are settled on another die, their means and variances are taken anew over at most "
+         "5,000 training samples, with that die's weights as they are read; no edge and no score changes.", "ours"),
     ):  # fmt: skip
         findings.assumption(text, source)
     findings.reference("Edge-popup: V. Ramanujan et al., CVPR 2020", "arXiv:1911.13299")
