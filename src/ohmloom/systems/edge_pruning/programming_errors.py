@@ -24,7 +24,7 @@ def programmed_weights(
     """How well weights do as programmed with each error; an arm for each training, error and seed."""
     settings = context.settings
     arms: list[tuple[Training, float]] = [("plain", error) for error in settings.errors]
-    arms += [("noisy", error) for error in settings.trained_errors]
+    arms.extend(("noisy", error) for error in settings.trained_errors)
     found: Drawn[Value] = {}
     for training, error in context.progress.track(arms, "programming errors", total=len(arms)):
         trained = error if training == "noisy" else 0.0
