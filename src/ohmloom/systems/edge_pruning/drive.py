@@ -31,7 +31,7 @@ class EdgePruningDrive(System[DriveSettings]):
         "standard": Tier(summary="DRIVE, 8 channels instead of 32, one training seed, 5 dies.", budget=1200,
                          settings=DriveSettings()),
         "full": Tier(summary="DRIVE, five training seeds of edges and of plainly trained weights, the first alone of "
-                     "all else; width 8 and 8 epochs, not the published 32 and 60.", budget=4000, seeds=5,
+                     "all else; width 8 and 8 epochs, not the published 32 and 60.", budget=2400, seeds=5,
                      settings=DriveSettings(draws=10, dies=10)),
     }  # fmt: skip
 
