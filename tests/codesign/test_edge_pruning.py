@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from ohmloom.codesign.edge_pruning import (
     switch_edges,
     trained_weights,
 )
+from ohmloom.codesign.edge_pruning.quantising import between_extremes
 from ohmloom.devices import Fault, Quiet
 from ohmloom.errors import ConfigurationError, PlacementError, ShapeError, StaleError, UnknownNameError
 from ohmloom.ledger import Event, Ledger
@@ -108,6 +110,33 @@ def test_choosing_edges_learns_and_weights_stay_as_the_device_made_them(learned:
     assert accuracy(learned) > 85
     assert accuracy(fresh) < 60
     assert {name.split(".")[-1] for name, _ in learned.named_parameters()} == {"scores"}
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("least", [0.0, 0.3, -0.8])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"padding": 1},
+        {"padding": (0, 2), "stride": 2},
+        {"padding": "same"},
+        {"padding": 1, "padding_mode": "reflect"},
+        {},
+    ],
+)
+def test_a_convolution_codes_its_padding_as_the_rest(
+    options: dict[str, Any], least: float, order: torch.memory_format
+) -> None:
+    """The plain way: pad, code the whole with one range, convolve."""
+    torch.manual_seed(0)
+    layer = nn.Conv2d(3, 4, (3, 2) if options.get("padding") == "same" else 3, bias=False, **options)
+    x = least + torch.rand(2, 3, 7, 6)
+    weighed = trained_weights(layer.to(memory_format=order), 3)  # type: ignore[call-overload]
+    assert weighed(x).is_contiguous(memory_format=order)
+    mode = "reflect" if "padding_mode" in options else "constant"
+    padded = nn.functional.pad(x, layer._reversed_padding_repeated_twice, mode=mode)
+    plain = nn.functional.conv2d(between_extremes(padded, 3), layer.weight, stride=layer.stride)
+    assert torch.allclose(weighed(x), plain, atol=1e-6)
 
 
 def test_the_users_model_is_untouched_and_seeds_repeat() -> None:

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from ohmloom.codesign.edge_pruning import edges, flips_per_edge, weights
 from ohmloom.data import Labelled
-from ohmloom.systems.edge_pruning.evaluation import WRONG, crossing, under_programming, under_reads
+from ohmloom.experiments import Context, System, Tier, run
+from ohmloom.systems.edge_pruning import claims as named
+from ohmloom.systems.edge_pruning.claims import claims, controls
+from ohmloom.systems.edge_pruning.evaluation import WRONG, crossing, moved, under_programming, under_reads
 from ohmloom.systems.edge_pruning.programming import pulses_of_edges, pulses_of_weights
-from ohmloom.systems.edge_pruning.settings import EdgeSettings, Recipe, Wanted, wanted
+from ohmloom.systems.edge_pruning.programming_errors import gain
+from ohmloom.systems.edge_pruning.publication import PAPER
+from ohmloom.systems.edge_pruning.settings import SPOKEN, EdgeSettings, Recipe, Wanted, wanted
+from ohmloom.systems.edge_pruning.study import study
 from ohmloom.systems.edge_pruning.tasks import TASKS
-from ohmloom.systems.edge_pruning.training import Limiter, accuracy, fit, restored, train_to, untrained
+from ohmloom.systems.edge_pruning.training import (
+    Limiter,
+    accuracy,
+    fit,
+    restored,
+    settle_norms,
+    train_to,
+    untrained,
+)
+from tests.training_here import in_this_process
 
 SMALL = EdgeSettings(subset="embedded", training_samples=200, validation_samples=50, epochs=1, control_epochs=1)
 
@@ -67,6 +84,36 @@ def test_training_in_a_process_leaves_the_network_whole(tmp_path: Path) -> None:
     assert flips_per_edge(network) > 0
 
 
+def test_settled_norms_hold_the_mean_of_all_batches_and_nothing_of_before() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.BatchNorm2d(3, affine=False, momentum=0.2)).train()
+    norm = cast("nn.BatchNorm2d", network[0])
+    network(100 + torch.rand(8, 3, 2, 2))
+    data = Labelled(torch.rand(40, 3, 2, 2), torch.zeros(40))
+    settle_norms(network, data, batch=10, batches=3)
+    seen = data.images[:30]
+    assert norm.running_mean is not None
+    assert torch.allclose(norm.running_mean, seen.mean((0, 2, 3)), atol=1e-6)
+    assert not norm.training
+    assert norm.momentum == 0.2
+
+
+def test_other_dies_can_settle_their_norms_and_the_network_stays_as_it_is() -> None:
+    network = untrained(Wanted(0, "edges"), TASKS["fashion-mnist"], Recipe()).eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+
+    def means(one: nn.Module) -> float:
+        return float(sum(layer.running_mean.sum() for layer in one.modules() if isinstance(layer, nn.BatchNorm2d)))
+
+    data = Labelled(torch.rand(60, 1, 14, 14), torch.zeros(60))
+    settle = partial(settle_norms, data=data, batch=30, batches=2)
+    as_trained = moved(network, means, [1, 2], "same")
+    settled = moved(network, means, [1, 2], "same", settle)
+    assert as_trained == [0.0, 0.0]
+    assert settled[0] != settled[1] != 0.0, "each die has its own weights"
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
 def test_the_limiter_is_lowered_only_at_a_new_best() -> None:
     limiter = Limiter(Recipe(limits=(0.01, 0.007), limit_steps=3))
     limits = []
@@ -78,7 +125,55 @@ def test_the_limiter_is_lowered_only_at_a_new_best() -> None:
 
 def test_every_network_of_a_run_has_a_file_of_its_own() -> None:
     all_of_them = [*wanted(EdgeSettings(speakers=("theo", "lucas")), (0, 1)), Wanted(0, "retrained")]
-    assert len({one.file for one in all_of_them}) == len(all_of_them) == 22
+    assert len({one.file for one in all_of_them}) == len(all_of_them) == 19
+
+
+def test_arms_that_the_verdicts_rest_on_are_trained_with_every_seed() -> None:
+    networks = wanted(EdgeSettings(trained_errors=(0.1,), limit_factors=(2.0,)), (3, 4, 5))
+    of_all = {(one.kind, one.error) for one in networks if one.seed == 5}
+    assert of_all == {("edges", 0.0), ("weights", 0.0), ("weights", 0.1)}
+    assert {one.kind for one in networks if one.seed == 3} == {"edges", "weights", "formed", "held", "shuffled"}
+
+
+def test_a_gain_is_over_seeds_where_there_are_several_and_over_programmings_else() -> None:
+    several = gain("gain", [90.0, 80.0], [[80.0, 82.0], [70.0, 90.0]])
+    assert several.values == (9.0, 0.0)
+    assert several.spread_over == "seeds"
+    assert several.interval is not None
+    one = gain("gain", [90.0, 80.0], [[80.0, 84.0]])  # of the first seed alone
+    assert one.values == (10.0, 6.0)
+    assert one.spread_over == "dies"
+
+
+class Small(System[EdgeSettings]):
+    """Two seeds of hardly any training."""
+
+    name, title, summary, paper = "small", "Small", "Two seeds.", PAPER
+    claims = claims(19.9, 15.0, (51.2, 67.9), "fsdd")
+    controls = controls(91, 5, 15)
+    tiers = {  # noqa: RUF012
+        "smoke": Tier(summary="", budget=60, seeds=2, settings=SMALL.replace(
+            training_samples=100, recipe=SPOKEN, limit_factors=(1.0,), errors=(0.0, 0.2), trained_errors=(0.2,),
+            read_noises=(0.0, 0.2), draws=2, dies=2, test_samples=60, few_samples=60))
+    }  # fmt: skip
+
+    def run(self, context: Context[EdgeSettings]) -> None:
+        study(context, "fsdd")
+
+
+def test_figures_of_a_run_with_several_seeds_rest_on_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ohmloom.systems.edge_pruning.study.trainings", in_this_process)
+    result = run(Small(), out=tmp_path / "run")
+    for name in (named.EDGES, named.WEIGHTS, named.VALIDATED, named.GAP, named.CELLS, named.RETRAINED, named.gain(0.2),
+                 named.gain_over_noisy(0.2)):  # fmt: skip
+        figure = result.figures[name]
+        assert (len(figure.values), figure.spread_over) == (2, "seeds"), name
+        assert figure.interval is not None, name
+    for name in (named.FORMED, named.HELD, named.SHUFFLED):
+        assert len(result.figures[name].values) == 1, name
+    assert result.figures[named.MOVED_LOSS].spread_over == "dies"
 
 
 @given(level=st.floats(0, 100), values=st.lists(st.floats(0, 100), min_size=2, max_size=6))

@@ -15,9 +15,13 @@ from torch import nn
 from ohmloom.codesign.edge_pruning import edges
 from ohmloom.data.synthetic import vessel_images
 from ohmloom.errors import ConfigurationError
-from ohmloom.systems.edge_pruning.drive_study import Vessels, parts
+from ohmloom.experiments import Context, System, Tier, run
+from ohmloom.systems.edge_pruning import drive_claims as named
+from ohmloom.systems.edge_pruning.drive_claims import CLAIMS, CONTROLS
+from ohmloom.systems.edge_pruning.drive_study import Vessels, parts, study
 from ohmloom.systems.edge_pruning.grades import areas, at_threshold, best_threshold, graded
 from ohmloom.systems.edge_pruning.networks import UNet
+from ohmloom.systems.edge_pruning.publication import PAPER
 from ohmloom.systems.edge_pruning.settings import VESSELS, DriveSettings, Wanted
 from ohmloom.systems.edge_pruning.training import untrained
 from ohmloom.systems.edge_pruning.vessels import (
@@ -28,6 +32,7 @@ from ohmloom.systems.edge_pruning.vessels import (
     starts,
     write_prepared,
 )
+from tests.training_here import in_this_process
 
 SMALL = DriveSettings(real=False, width=2, patch=32, patches=40, held_out=1)
 
@@ -150,3 +155,31 @@ def test_parts_share_no_photograph(tmp_path: Path) -> None:
         assert not only_rest & set(found.validation.images.flatten().tolist())
     assert torch.equal(training.vessels, torch.tensor(images.training.vessels))
     assert training.second is None
+
+
+class Small(System[DriveSettings]):
+    """Two seeds of hardly any training."""
+
+    name, title, summary, paper, claims, controls = "small", "Small", "Two seeds.", PAPER, CLAIMS, CONTROLS
+    tiers = {  # noqa: RUF012
+        "smoke": Tier(summary="", budget=60, seeds=2, settings=SMALL.replace(
+            patches=64, epochs=1, control_epochs=1, recipe=VESSELS.replace(batch=16), errors=(0.0, 0.2),
+            trained_errors=(0.2,), read_noises=(0.0, 0.2), draws=2, dies=2, few_images=1, cell_images=1, cell_side=32,
+            shown=1))
+    }  # fmt: skip
+
+    def run(self, context: Context[DriveSettings]) -> None:
+        study(context)
+
+
+def test_figures_of_a_run_with_several_seeds_rest_on_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ohmloom.systems.edge_pruning.drive_study.trainings", in_this_process)
+    result = run(Small(), out=tmp_path / "run")
+    names = [f"{kind}, {grade}" for kind in (named.EDGES, named.WEIGHTS) for grade in (named.PR, named.ROC, "F1")]
+    for name in (*names, named.GAP, named.gain(0.2), named.gain(0.2, named.ROC)):
+        figure = result.figures[name]
+        assert (len(figure.values), figure.spread_over) == (2, "seeds"), name
+    assert result.figures[named.gain_over_noisy(0.2)].spread_over == "dies", "programmings of the first seed alone"
+    assert len(result.figures[named.LEFT].values) == 1

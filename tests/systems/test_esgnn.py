@@ -1,5 +1,7 @@
 """The echo-state systems: published arithmetic to its digits, the authors' folds, controls that do what they say."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
@@ -7,13 +9,15 @@ import torch
 from ohmloom.chips import Chip
 from ohmloom.data import load
 from ohmloom.devices import Device, Fault, form
+from ohmloom.experiments import Context, Findings, Silent
 from ohmloom.random import Streams
 from ohmloom.reservoirs import GraphBatch
-from ohmloom.systems.esgnn import operations
+from ohmloom.systems.esgnn import arms, operations
 from ohmloom.systems.esgnn.citations import citations_of, on_chip, pair_deviation, software
 from ohmloom.systems.esgnn.collab import contiguous
 from ohmloom.systems.esgnn.operations import ENTRIES, GPU_JOULE
 from ohmloom.systems.esgnn.reservoir import classifier, misprogrammed, priced, relative
+from ohmloom.systems.esgnn.settings import MutagSettings
 from ohmloom.systems.esgnn.stand_in import ego_networks
 from ohmloom.systems.esgnn.tasks import Task, rewired, task_of
 
@@ -28,6 +32,19 @@ def test_measured_arrays_reproduce_the_chip(mutag: Task) -> None:
     """92.11 % on the authors' folds: 175 of 190, and 91.58 % with float inputs."""
     quiet = classifier(Streams(0), features=7, scale_rec=0.01, cells="taox-40nm-measured", converter=False)
     assert mutag.of(quiet)[0] == pytest.approx(100 * 175 / 190)
+
+
+def test_draws_that_do_not_fit_into_memory_together_are_computed_in_turn(
+    mutag: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context(MutagSettings(), "smoke", 0, (0,), cast("Findings", None), Silent())
+    run = arms.Runner(context, mutag)
+    together = run.drawn("random", 2)
+    monkeypatch.setattr(arms, "AT_ONCE", 2 * mutag.graphs.nodes)
+    in_turn = run.drawn("random", 5)
+    assert in_turn[:2] == together
+    assert len(in_turn) == 5
+    assert len(set(in_turn)) > 1, "later draws are other arrays"
 
 
 def test_trivial_answers_are_those_of_the_specification(mutag: Task) -> None:

@@ -58,6 +58,8 @@ TRAINED = {
     "programming errors of 2 % cost segmenting weights less",
     "segmenting edges move with their signs",
     "training on recovers the segmentation",
+    "segmenting edges move once batch norms are settled",
+    "learned edges move once batch norms are settled",
     "the twin follows unseen wave forms",
     "the noise-aware twin bears 5 % write noise",
     "trimmed dies bear 5 % write noise",

@@ -11,12 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from ohmloom.codesign.edge_pruning import TrainedWeights, edges, move_edges, perturbed, switch_edges, weights
-from ohmloom.data import Labelled
 from ohmloom.nn import GaussianWeights, RelativeWeights
-from ohmloom.systems.edge_pruning.training import settle_norms
 
 Value = TypeVar("Value")
 Judge = Callable[[nn.Module], Value]  # how well a network does, such as its accuracy on some samples
+Settle = Callable[[nn.Module], None]  # lets the batch norms see training data
 
 
 def under_reads(network: nn.Module, judge: Judge[Value], deviation: float, draws: int, seed: int) -> list[Value]:
@@ -54,11 +53,23 @@ def on_cells(network: nn.Module, judge: Judge[Value]) -> Value:
 
 
 def moved(
-    network: nn.Module, judge: Judge[Value], dies: Sequence[int], signs: Literal["same", "new"], workers: int = 2
-) -> list[Value]:
-    """How well the learned edges do on the cells of other dies, which compute side by side."""
+    network: nn.Module, judge: Judge[Value], dies: Sequence[int], signs: Literal["same", "new"],
+    settle: Settle | None = None, workers: int = 2,
+) -> list[Value]:  # fmt: skip
+    """How well the learned edges do on the cells of other dies, which compute side by side.
+
+    With ``settle`` the batch norms first see training data with the weights of the new die, as they are read there; no
+    edge changes.
+    """
+
+    def on(die: int) -> Value:
+        other = move_edges(network, die, signs=signs)
+        if settle is not None:
+            settle(other)
+        return on_cells(other, judge)
+
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda die: on_cells(move_edges(network, die, signs=signs), judge), dies))
+        return list(pool.map(on, dies))
 
 
 Choice = Callable[[Tensor, torch.Generator], Tensor]
@@ -92,13 +103,13 @@ WRONG: dict[str, Choice] = {
 }
 
 
-def chosen_wrongly(network: nn.Module, choice: Choice, training: Labelled, judge: Judge[Value], seed: int) -> Value:
+def chosen_wrongly(network: nn.Module, choice: Choice, settle: Settle, judge: Judge[Value], seed: int) -> Value:
     """How well it does with other edges than those learned, batch norms settled on training data."""
     generator = torch.Generator().manual_seed(seed)
     other = copy.deepcopy(network)
     for part in edges(other).values():
         part.keep(choice(part.mask, generator))
-    settle_norms(other, training, 250)
+    settle(other)
     return judge(other)
 
 

@@ -66,6 +66,7 @@ class UNet(nn.Module):
             _twice(2 * own, own, out) for own, out in zip(sizes[3::-1], above, strict=True)
         )  # fmt: skip
         self.head = nn.Conv2d(width, 2, 1, bias=False)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, images: Tensor) -> Tensor:
         levels = [self.down[0](images)]

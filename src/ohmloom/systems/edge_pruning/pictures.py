@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ohmloom.codesign.edge_pruning import edges
 from ohmloom.experiments import Figure, Findings
 from ohmloom.systems.edge_pruning.evaluation import crossing
+from ohmloom.systems.edge_pruning.programming_errors import Drawn, Training
 from ohmloom.systems.edge_pruning.settings import DriveSettings, EdgeSettings
 
 CORNER = 40  # edges to a side that are shown of a large matrix
@@ -39,32 +40,45 @@ def _kernels(part: nn.Module) -> Tensor:
 
 
 def plot_errors(
-    findings: Findings, settings: EdgeSettings | DriveSettings, own: Sequence[float],
-    found: Mapping[tuple[str, float], Sequence[Sequence[float]]], samples: str, axis: str = "accuracy, %",
+    findings: Findings, settings: EdgeSettings | DriveSettings, own: Sequence[float], found: Drawn[float],
+    samples: str, axis: str = "accuracy, %",
 ) -> None:  # fmt: skip
     """Accuracy (or what ``axis`` says) against programming error, three arms, and where weights fall below edges."""
     errors = settings.errors
-    level = sum(own) / len(own)
-    lines = [{"label": "edge pruning, on cells", "values": [level] * len(errors)}]
+    lines = [{"label": "edge pruning, on cells", "values": [sum(own) / len(own)] * len(errors)}]
     marks: dict[str, float] = {}
-    for kind, label, name in (
-        ("plain", "weights, plainly trained", "plainly trained weights fall below edge pruning at an error of"),
-        ("noisy", "weights, trained with the error", "weights trained with it fall below edge pruning at an error of"),
-    ):  # fmt: skip
-        drawn = [_flat(found.get((kind, error), found["plain", 0.0] if error == 0 else [])) for error in errors]
-        lines.append(_line(label, drawn))
-        known = [(error, sum(values) / len(values)) for error, values in zip(errors, drawn, strict=True) if values]
-        where = crossing([e for e, _ in known], [v for _, v in known], level)
-        if where is None:
-            reason = f"none up to {100 * known[-1][0]:g} %: the weights stay above"
-            findings.figure(Figure.absent(name, "%", reason))
-        else:
-            findings.figure(Figure.of(name, 100 * where, "%"))
-            marks[f"crossing, {'plain' if kind == 'plain' else 'trained with it'}"] = 100 * where
+    kinds: tuple[tuple[Training, str, str, str], ...] = (
+        ("plain", "weights, plainly trained", "plainly trained weights", "plain"),
+        ("noisy", "weights, trained with the error", "weights trained with it", "trained with it"),
+    )
+    for training, label, subject, short in kinds:
+        drawn = [found.get((training, error), found["plain", 0.0] if error == 0 else []) for error in errors]
+        lines.append(_line(label, [_flat(by_seed) for by_seed in drawn]))
+        known = [(error, by_seed) for error, by_seed in zip(errors, drawn, strict=True) if by_seed]
+        figure = _crossings(f"{subject} fall below edge pruning at an error of", own, known)
+        findings.figure(figure)
+        if figure.value is not None:
+            marks[f"crossing, {short}"] = figure.value
+    seeds = f" of each of {len(own)} trainings" * (len(own) > 1)
     findings.plot("noise_curves", name="programming-error", noise=[100 * e for e in errors], lines=lines, marks=marks,
                   axis=axis, noise_axis="programming error, % of each layer's largest weight",
-                  caption=f"Mean, least and most of {settings.draws} programmings, {samples}. "
+                  caption=f"Mean, least and most of {settings.draws} programmings{seeds}, {samples}. "
                   "Edges are not written but chosen, so the error has no hold on them.")  # fmt: skip
+
+
+def _crossings(name: str, own: Sequence[float], known: Sequence[tuple[float, Sequence[Sequence[float]]]]) -> Figure:
+    """Where weights of each seed (the mean of their programmings) fall below that seed's edges: an error in %."""
+    errors = [error for error, _ in known]
+    seeds = min(len(by_seed) for _, by_seed in known)
+    places = [
+        crossing(errors, [sum(by_seed[seed]) / len(by_seed[seed]) for _, by_seed in known], own[seed])
+        for seed in range(seeds)
+    ]
+    missing = places.count(None)
+    if missing:
+        of_seeds = f" in {missing} of {seeds} trainings" * (seeds > 1)
+        return Figure.absent(name, "%", f"none up to {100 * errors[-1]:g} %: the weights stay above{of_seeds}")
+    return Figure.over(name, [100 * place for place in places if place is not None], "%", "seeds")
 
 
 def plot_reads(

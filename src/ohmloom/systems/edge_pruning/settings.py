@@ -61,7 +61,7 @@ class EdgeSettings(Description):
     draws: int = Field(default=5, ge=1)  # of programming errors and of read noise
     dies: int = Field(default=5, ge=1)  # to which the learned edges are moved
     test_samples: int = 10_000
-    few_samples: int = 2_000  # of noises and dies
+    few_samples: int = 2_000  # of read noise, other dies and controls
 
 
 VESSELS = Recipe(batch=64, weights_rate=1e-3, weights_optimiser="adam")  # weights: Adam, as published
@@ -117,10 +117,13 @@ class Wanted(NamedTuple):
 
 
 def wanted(settings: EdgeSettings, seeds: Sequence[int]) -> list[Wanted]:
-    """All networks of a run but those that need another one; long trainings first."""
-    kinds: tuple[Kind, ...] = ("edges", "weights", "formed")
+    """All networks of a run but those that need another one; long trainings first.
+
+    Edges, weights, and weights trained with the error are those of all seeds, everything else is of the first.
+    """
+    kinds: tuple[Kind, ...] = ("edges", "weights")
     main = [Wanted(seed, kind) for kind in kinds for seed in seeds]
-    held = [Wanted(seed, "held", factor=factor) for factor in settings.limit_factors for seed in seeds]
+    held = [Wanted(seeds[0], "held", factor=factor) for factor in settings.limit_factors]
     noisy = [Wanted(seed, "weights", error) for error in settings.trained_errors for seed in seeds]
-    apart = [Wanted(seeds[0], kind, speaker=name) for name in settings.speakers for kind in kinds[:2]]
-    return [*main, *held, *noisy, *apart, Wanted(seeds[0], "shuffled")]
+    apart = [Wanted(seeds[0], kind, speaker=name) for name in settings.speakers for kind in kinds]
+    return [*main, Wanted(seeds[0], "formed"), *held, *noisy, *apart, Wanted(seeds[0], "shuffled")]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 import ohmloom as ol
 from ohmloom.codesign.edge_pruning import hold_back, move_edges, prune_edges, trained_weights, weights
@@ -140,17 +140,18 @@ def accuracy(network: nn.Module, data: Labelled, batch: int = 250) -> float:
 
 
 @torch.no_grad()
-def settle_norms(network: nn.Module, data: Labelled, batch: int, batches: int = 20) -> None:
-    """Let the batch norms alone see the training data, as for a network whose edges were chosen blindly."""
+def settle_norms(network: nn.Module, data: Labelled, batch: int, batches: int) -> None:
+    """Let the batch norms alone see training data anew, for other weights than those they were trained with: their
+    means and variances become the averages over these batches."""
     network.eval()
-    for layer in network.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.reset_running_stats()
-            layer.train()
-    for x in _batches(data.images, batch, batches):
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    shares = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.reset_running_stats()
+        layer.momentum = None  # all batches alike
+        layer.train()
+    for x in data.images[: batch * batches].split(batch):
         network(x)
+    for layer, share in zip(norms, shares, strict=True):
+        layer.momentum = share
     network.eval()
-
-
-def _batches(images: Tensor, batch: int, batches: int) -> tuple[Tensor, ...]:
-    return images[: batch * batches].split(batch)

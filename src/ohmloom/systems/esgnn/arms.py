@@ -29,6 +29,7 @@ from ohmloom.systems.esgnn.reservoir import (
 from ohmloom.systems.esgnn.steps import Steps
 from ohmloom.systems.esgnn.tasks import Task
 
+AT_ONCE = 200_000  # nodes times draws of the arrays that are computed together: about 300 MB for each tensor of bits
 GPU = "the graphics processor's 0.4808 pJ per operation (624 TOPS at 300 W, INT8 peak; memory not included)"
 
 
@@ -58,6 +59,14 @@ class Runner:
         streams = self.context.streams.child("esgnn", self.task.name, purpose)
         given = {"features": self.task.features.shape[1], "scale_rec": self.task.scale_rec}
         return classifier(streams, dies=dies, **(given | options))
+
+    def drawn(self, purpose: str, draws: int, **options: Any) -> list[float]:
+        """Accuracy of each of so many draws of the arrays, as many together as memory allows; %."""
+        together, found = max(AT_ONCE // self.task.graphs.nodes, 1), list[float]()
+        for first in range(0, draws, together):
+            group = f"{purpose}, from {first}" if first else purpose
+            found += self.task.of(self.encoder(group, dies=min(together, draws - first), **options))
+        return found
 
 
 def floats(run: Runner) -> EchoStateGraphEncoder:

@@ -36,7 +36,7 @@ class EsgnnMutag(System[MutagSettings]):
             subset="embedded", draws=4, curve_draws=4, iterations=(0, 1, 2, 4, 5, 10), hidden=(8, 50), splits=3,
             levels=(0.01, 1e-3, 1e-4, 1e-5))),
         "standard": Tier(summary="50 draws of the arrays.", budget=1200, settings=MutagSettings()),
-        "full": Tier(summary="100 draws, as published.", budget=7200, settings=MutagSettings(
+        "full": Tier(summary="100 draws, as published.", budget=900, settings=MutagSettings(
             draws=100, curve_draws=30, splits=30)),
     }  # fmt: skip
 
@@ -52,8 +52,7 @@ class EsgnnMutag(System[MutagSettings]):
         answers = arms.trivial_answers(run)
         _measured(run, settings.draws)
         noise = relative(0.02)
-        drawn = run.figure(names.RANDOM, lambda: run.task.of(
-            run.encoder("random", dies=settings.draws, noise_in=noise, noise_rec=noise)))  # fmt: skip
+        drawn = run.figure(names.RANDOM, lambda: run.drawn("random", settings.draws, noise_in=noise, noise_rec=noise))
         context.findings.figure(Figure.of(names.SPREAD, stdev(drawn), "points"))
         context.findings.figure(Figure.absent(names.PRODUCTS, "", NO_PRODUCTS))
         context.findings.not_comparable("products of the published example graph", NO_PRODUCTS)
@@ -73,8 +72,8 @@ def _measured(run: arms.Runner, draws: int) -> None:
 
     run.figure(names.MEASURED_QUIET, lambda: task.of(run.encoder("measured", cells=MEASURED, dies=1, converter=False)))
     run.figure(names.MEASURED_FLOAT, lambda: task.of(arms.floats(run)))
-    run.figure(names.MEASURED_CHIP, lambda: task.of(
-        run.encoder("measured", cells=MEASURED, dies=draws, noise_in=noise, noise_rec=noise)))  # fmt: skip
+    run.figure(names.MEASURED_CHIP, lambda: run.drawn(
+        "measured", draws, cells=MEASURED, noise_in=noise, noise_rec=noise))  # fmt: skip
 
 
 def _fresh(run: arms.Runner, graphs: Graphs, count: int) -> None:
