@@ -101,8 +101,8 @@ class ScoreNetwork(nn.Module):
         hidden: list[Tensor] = []
         for weight, offset in inner:
             before = x if not hidden else hidden[-1]
-            hidden.append((before @ weight.mT + _row(offset) + signals).relu())
-        return Passed(self.gain * (hidden[-1] @ last.mT + _row(bias)), tuple(hidden))
+            hidden.append(_sums(before, weight, _row(offset) + signals).relu())
+        return Passed(self.gain * _sums(hidden[-1], last, _row(bias)), tuple(hidden))
 
     def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
         """The score at points ``x`` (..., points, states), times ``t`` (points or one) and classes."""
@@ -125,6 +125,13 @@ def perturbed(network: ScoreNetwork, noise: Perturbation, generator: torch.Gener
     """The network's matrices, each perturbed afresh; gradients reach its own."""
     drawn = [noise.perturb({"weight": weight, "bias": bias}, generator) for weight, bias in network.matrices]
     return [(layer["weight"], layer["bias"]) for layer in drawn]
+
+
+def _sums(before: Tensor, weight: Tensor, added: Tensor) -> Tensor:
+    """W h + ``added``; many networks beside each other in one call."""
+    if before.dim() == weight.dim() == 3:
+        return torch.baddbmm(added, before, weight.mT)
+    return before @ weight.mT + added
 
 
 def _row(bias: Tensor) -> Tensor:

@@ -59,10 +59,13 @@ class StackedNetworks:
         signals = signals if chosen is None else signals + self.class_signals(named, chosen)
         return self.networks[0].passed(x, signals, self.layers(named))
 
+    @torch.no_grad()
     def write_back(self) -> None:
         """Give the networks their numbers."""
-        for network, values in zip(self.networks, self.values.detach(), strict=True):
-            nn.utils.vector_to_parameters(values.clone(), network.parameters())
+        named = self.named(self.values)
+        for number, network in enumerate(self.networks):
+            for name, parameter in network.named_parameters():
+                parameter.copy_(named[name][number])
 
 
 class StepNoise:
