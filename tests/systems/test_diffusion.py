@@ -44,14 +44,14 @@ def test_the_loop_integrates_the_reverse_equation(network: ScoreNetwork) -> None
 
 def test_a_multiplier_divides_what_arrays_put_out_by_the_deviation() -> None:
     """A schedule that ends at N(0, 1), and a network that puts out the noise: the loop follows the digital solver."""
-    schedule, reverse = VariancePreserving(last=10), Reverse(end=0)
-    network = ScoreNetwork(divided=schedule, gain=0.2, seed=3).requires_grad_(False)
+    schedule, reverse = VariancePreserving(last=4), Reverse(end=0)
+    network = ScoreNetwork(divided=schedule, gain=1.0, seed=3).requires_grad_(False)
     start = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
     ran = on_loop(network, reverse, LOOP.replace(ticks=400), schedule=schedule).run(start)
     digital = sample(network, schedule, reverse, start, steps=1600, method="heun")
-    torch.testing.assert_close(ran.points[-1, 0], digital, atol=0.02 * float(digital.abs().max()), rtol=0)
-    wrong = on_loop(ScoreNetwork(gain=0.2, seed=3).requires_grad_(False), reverse, schedule=schedule).run(start)
-    assert float((wrong.points[-1, 0] - digital).abs().max()) > 0.2 * float(digital.abs().max())
+    torch.testing.assert_close(ran.points[-1, 0], digital, atol=0.01 * float(digital.abs().max()), rtol=0)
+    wrong = on_loop(ScoreNetwork(gain=1.0, seed=3).requires_grad_(False), reverse, schedule=schedule).run(start)
+    assert float((wrong.points[-1, 0] - digital).abs().max()) > 0.05 * float(digital.abs().max())
 
 
 def test_networks_of_a_width_are_trained_side_by_side_and_read_again(tmp_path: Path) -> None:

@@ -65,8 +65,8 @@ class DiffusionRing(System[RingSettings]):
             errors=(0.0, 0.1, 0.2), design_errors=(0.0, 0.1), dies=2, read_noises=(0.05,), read_samples=100,
             gains=(0.05,), offsets=(5e-3,), loop=LoopSettings(gain_bandwidth=5e6))),
         "standard": Tier(summary="10,000 points, 5 dies, one training seed.", budget=1200, settings=RingSettings()),
-        "full": Tier(summary="Five training seeds of the standard tier's number of steps, 10 dies in all; multipliers, "
-                             "read noise and pictures of the first seed.", budget=2400, seeds=5,
+        "full": Tier(summary="Five training seeds of the standard tier's number of steps, 10 dies of each; "
+                             "multipliers, read noise and pictures of the first seed.", budget=2400, seeds=5,
                      settings=RingSettings(dies=10, read_noises=(0.01, 0.05, 0.2))),
     }  # fmt: skip
 

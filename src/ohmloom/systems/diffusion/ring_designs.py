@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from ohmloom.codesign.diffusion import Ring, score_error
 from ohmloom.systems.diffusion import ring_claims as named
+from ohmloom.systems.diffusion.loops import written
+from ohmloom.systems.diffusion.pictures import SHOWN, plot_points
 from ohmloom.systems.diffusion.ring_claims import DIGITAL, ON_ARRAY
 from ohmloom.systems.diffusion.ring_study import RingStudy, Software
 from ohmloom.systems.diffusion.settings import KINDS, DesignName
@@ -41,6 +43,7 @@ def compare(studies: Mapping[DesignName, RingStudy], released: Generated) -> Non
     _scores(studies)
     _points(studies, found)
     _errors(studies, found)
+    _clouds(studies)
 
 
 def _scores(studies: Mapping[DesignName, RingStudy]) -> None:
@@ -97,24 +100,45 @@ def _points(studies: Mapping[DesignName, RingStudy], found: Mapping[DesignName, 
                 study.figure(named.off_radius(sampler, where, name), [abs(v[2] - 0.7) for v in values], "", over)
                 study.figure(named.in_band(sampler, where, name), [v[4] for v in values], "%", over)
     first.findings.table("Designs", ("design", "sampler", "network", "on", *first.measures), rows,
-                         f"Mean of seeds in software, of {first.settings.dies} dies on the array: preset {ARRAY} with "
-                         "sound cells, 64 levels, 4 % spread, assumed.")  # fmt: skip
+                         f"Mean of seeds in software, of {first.settings.dies} dies of each seed on the array: preset "
+                         f"{ARRAY} with sound cells, 64 levels, 4 % spread, assumed.")  # fmt: skip
 
 
 def _errors(studies: Mapping[DesignName, RingStudy], found: Mapping[DesignName, Generated]) -> None:
     """KL over write errors, each design with its flow and its stochastic sampler, trained with noise."""
-    lines, first = [], studies["released"]
-    errors = first.settings.design_errors
+    first = studies["released"]
+    errors, lines = first.settings.design_errors, {"flow": [], "stochastic": []}
     for name, study in studies.items():
-        for sampler in (study.design.flow, study.design.stochastic):
+        for word, sampler in (("flow", study.design.flow), ("stochastic", study.design.stochastic)):
             values = [[v[0] for v in found[name].written["noisy", sampler, error]] for error in errors]
-            label = f"{study.design.title}: {sampler.split(',')[0]}"
-            lines.append({"label": label, "values": [mean(v) for v in values], "low": [min(v) for v in values],
-                          "high": [max(v) for v in values]})  # fmt: skip
+            lines[word].append({"label": study.design.title, "values": [mean(v) for v in values],
+                                "low": [min(v) for v in values], "high": [max(v) for v in values]})  # fmt: skip
             if name != "released":
                 for error, of_dies in zip(errors, values, strict=True):
                     what = f"{named.divergence(sampler, 'noisy', name)}, write error {100 * error:g} %"
                     study.figure(what, of_dies, "", "dies")
-    first.findings.plot("noise_curves", name="designs", noise=[100 * error for error in errors], lines=lines,
-                        noise_axis="write error of each weight, %", axis="KL(data || generated), nats",
-                        caption="Designs trained with noise, on cells: mean, least and most of all dies.")  # fmt: skip
+    for word, of_designs in lines.items():
+        first.findings.plot(
+            "noise_curves",
+            name=f"designs-{word}",
+            noise=[100 * error for error in errors],
+            lines=of_designs,
+            noise_axis="write error of each weight, %",
+            axis=f"KL(data || generated), {word}, nats",
+            caption=f"Designs trained with noise, {word}, on cells: mean, least and most of all dies.",
+        )
+
+
+def _clouds(studies: Mapping[DesignName, RingStudy]) -> None:
+    """What one die of each design generates with write errors of 10 %."""
+    first = studies["released"]
+    clouds = {"data": first.data}
+    for study in studies.values():
+        streams = study.streams.child("pictures of designs")
+        for word, sampler in (("flow", study.design.flow), ("stochastic", study.design.stochastic)):
+            analogue = study.sampler(study.network(), written(0.1), study.samplers[sampler], streams)
+            clouds[f"{study.design.title}: {word}"] = analogue.run(
+                study.start(SHOWN), streams.generator("noise")).points[-1, 0]  # fmt: skip
+    plot_points(
+        first.findings, clouds, "designs-points", "Designs trained with noise, on cells with write errors of 10 %"
+    )

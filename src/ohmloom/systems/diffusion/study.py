@@ -103,11 +103,9 @@ class Study(ABC, Generic[Settings]):
         return [self.measured(of_die, seed) for of_die in points]
 
     def on_seeds(self, kind: Kind, sampler: str, device: Device, name: str, dies: int) -> list[list[float]]:
-        """`measures` of ``dies`` dies, equally many for each training seed, at least one."""
-        seeds = self.context.seeds
-        each = -(-dies // len(seeds))
-        return [of_die for seed in seeds
-                for of_die in self.on_cells(kind, sampler, device, f"{name}/{seed}", each, seed=seed)]  # fmt: skip
+        """`measures` of ``dies`` dies of each training seed, one seed after the other."""
+        return [of_die for seed in self.context.seeds
+                for of_die in self.on_cells(kind, sampler, device, f"{name}/{seed}", dies, seed=seed)]  # fmt: skip
 
 
 def mean(values: list[float]) -> float:

@@ -39,7 +39,8 @@ def show_errors(study: Study[Any], found: Grid, column: int, name: str, axis: st
             study.figure(f"{what}, {KINDS[kind]}, {sampler}, write error {100 * error:g} %", of_dies, unit, "dies")
     study.findings.plot("noise_curves", name=name, noise=[100 * error for error in errors], lines=lines,
                         noise_axis="write error of each weight, %", axis=axis,
-                        caption=f"On cells, {study.settings.dies} dies a point: mean, least and most.")  # fmt: skip
+                        caption=f"On cells, {study.settings.dies} dies of each seed a point: mean, least and "
+                        "most.")  # fmt: skip
 
 
 def table_of_errors(study: Study[Any], found: Grid) -> None:
@@ -47,7 +48,8 @@ def table_of_errors(study: Study[Any], found: Grid) -> None:
     rows = [(KINDS[kind], sampler, f"{100 * error:g} %", *means(found[kind, sampler, error]))
             for kind, sampler in _arms(study) for error in study.settings.errors]  # fmt: skip
     study.findings.table("Write errors", ("network", "sampler", "error", *study.measures), rows,
-                         f"A weight w becomes w (1 + error · z); mean of {study.settings.dies} dies.")  # fmt: skip
+                         f"A weight w becomes w (1 + error · z); mean of {study.settings.dies} dies of each "
+                         "seed.")  # fmt: skip
 
 
 def array_arm(study: Study[Any], sampler: str, what: str = SOUND) -> list[list[float]]:
@@ -66,7 +68,7 @@ def on_array(study: Study[Any]) -> dict[tuple[str, str], list[list[float]]]:
             rows.append((what, sampler, *means(found[what, sampler])))
     study.findings.table("On the 180 nm array", ("cells", "sampler", *study.measures), rows,
                          f"Preset {ARRAY}: 64 levels, 4 % spread, 3 % of the cells stuck off, all assumed; mean of "
-                         f"{study.settings.dies} dies, trained with noise.")  # fmt: skip
+                         f"{study.settings.dies} dies of each seed, trained with noise.")  # fmt: skip
     return found
 
 
