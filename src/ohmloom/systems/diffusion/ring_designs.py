@@ -32,9 +32,8 @@ class Generated(NamedTuple):
 
 def generated(study: RingStudy) -> Generated:
     """Of a design that is not the released one: noise-trained networks on cells."""
-    software = study.software()
-    written = write_grid(study, study.settings.design_errors, ("noisy",))
-    return Generated(software, written, {sampler: array_arm(study, sampler) for sampler in study.samplers})
+    software, grid = study.software(), write_grid(study, study.settings.design_errors, ("noisy",))
+    return Generated(software, grid, {sampler: array_arm(study, sampler) for sampler in study.samplers})
 
 
 def compare(studies: Mapping[DesignName, RingStudy], released: Generated) -> None:
