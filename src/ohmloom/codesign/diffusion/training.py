@@ -179,11 +179,12 @@ def _checked(trainings: Sequence[ScoreTraining]) -> tuple[StackedNetworks, Score
     for training in trainings:
         _check(training.network, training.data, training.labels)
     stacked = StackedNetworks([training.network for training in trainings])
-    recipes = {training.recipe.replace(noise=None) for training in trainings}
-    if len(recipes) > 1 or len({training.labels is None for training in trainings}) > 1:
+    recipes = [training.recipe.replace(noise=None) for training in trainings]
+    differ = sum(recipe != recipes[0] for recipe in recipes)
+    if differ or len({training.labels is None for training in trainings}) > 1:
         rule = "must be the same for all networks but for their noise, with classes for all or for none"
-        raise ConfigurationError(message("recipe", rule, f"{len(recipes)} recipes", "Train them in groups."))
-    return stacked, recipes.pop()
+        raise ConfigurationError(message("recipe", rule, f"{differ} others", "Train them in groups."))
+    return stacked, recipes[0]
 
 
 def _check(network: ScoreNetwork, data: Tensor, labels: Tensor | None) -> None:

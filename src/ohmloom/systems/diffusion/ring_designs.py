@@ -38,7 +38,9 @@ def generated(study: RingStudy) -> Generated:
 
 def compare(studies: Mapping[DesignName, RingStudy], released: Generated) -> None:
     """Figures, tables and the plot of all designs; the released one was ``generated`` by the other parts of the run."""
-    found = {name: released if name == "released" else generated(study) for name, study in studies.items()}
+    found: dict[DesignName, Generated] = {
+        name: released if name == "released" else generated(study) for name, study in studies.items()
+    }
     _scores(studies)
     _points(studies, found)
     _errors(studies, found)

@@ -30,7 +30,8 @@ class RingStudy(Study[RingSettings]):
     def __init__(
         self, context: Context[RingSettings], networks: Mapping[Wanted, ScoreNetwork], name: DesignName = "released"
     ) -> None:
-        self.name, self.design = name, DESIGNS[name]
+        self.name: DesignName = name
+        self.design = DESIGNS[name]
         super().__init__(context, networks, self.design.schedule)
         self.samplers = SAMPLERS if name == "released" else self.design.samplers
         self.data = ring_data(self.settings.samples, context.seed, "test data")

@@ -157,8 +157,11 @@ class WantedWidth(NamedTuple):
     @property
     def networks(self) -> list[Wanted]:
         """All of them."""
-        alike = [(name, design) for name, design in DESIGNS.items() if design.width == self.width]
-        return [Wanted(seed, kind, name) for name, design in alike for seed in self.seeds for kind in design.kinds]
+        return [
+            Wanted(seed, kind, name)
+            for name, design in DESIGNS.items() if design.width == self.width
+            for seed in self.seeds for kind in design.kinds
+        ]  # fmt: skip
 
     @property
     def file(self) -> str:

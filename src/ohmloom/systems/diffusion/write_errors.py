@@ -18,8 +18,10 @@ Grid = Mapping[tuple[Kind, str, float], list[list[float]]]  # measures of each d
 def write_grid(study: Study[Any], errors: Sequence[float] | None = None, kinds: Sequence[Kind] = tuple(KINDS)) -> Grid:
     """Trainings of the ``kinds`` and both samplers on cells, over write ``errors`` (absent: the settings')."""
     settings, found = study.settings, {}
-    errors = settings.errors if errors is None else errors
-    todo = [(kind, sampler, error) for kind in kinds for sampler in (study.flow, study.stochastic) for error in errors]
+    chosen: Sequence[float] = settings.errors if errors is None else errors
+    todo: list[tuple[Kind, str, float]] = [
+        (kind, sampler, error) for kind in kinds for sampler in (study.flow, study.stochastic) for error in chosen
+    ]
     for kind, sampler, error in study.context.progress.track(todo, "write errors", total=len(todo)):
         name = f"write/{kind}/{sampler}/{error:g}"
         found[kind, sampler, error] = study.arm(name, lambda k=kind, s=sampler, e=error, n=name: study.on_seeds(
