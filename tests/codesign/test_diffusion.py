@@ -1,6 +1,7 @@
 """Score-based diffusion: exact scores, reverse processes, training, and the metrics, each against what is known."""
 
 import math
+from copy import deepcopy
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from ohmloom.codesign.diffusion import (
     Ring,
     ScoreNetwork,
     ScoreRecipe,
+    ScoreTraining,
     VariancePreserving,
     exact_score,
     histogram_divergence,
@@ -23,12 +25,13 @@ from ohmloom.codesign.diffusion import (
     saturation_penalty,
     score_error,
     train_score,
+    train_scores,
     trajectory,
 )
 from ohmloom.codesign.diffusion.network import Passed
 from ohmloom.codesign.diffusion.training import matching_loss
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError
-from ohmloom.nn import BoundedRelativeWeights
+from ohmloom.nn import BoundedRelativeWeights, GaussianWeights, RelativeWeights
 
 CONSISTENT = VariancePreserving(first=0.1, last=20)
 PAIR = Gaussians(centres=((-0.5, 0.2), (0.6, -0.1)), deviation=0.15, shares=(0.3, 0.7))
@@ -198,7 +201,7 @@ def test_dies_pass_beside_each_other() -> None:
     signals = network.time_signals(torch.tensor(0.3))
     passed = network.passed(x.expand(3, 4, 2), signals, together)
     for die, matrices in enumerate(drawn):
-        torch.testing.assert_close(passed.score[die], network.passed(x, signals, matrices).score)
+        torch.testing.assert_close(passed.output[die], network.passed(x, signals, matrices).output)
 
 
 def test_guidance_without_strength_is_the_class_and_the_two_nulls_differ() -> None:
@@ -264,6 +267,70 @@ def test_training_learns_a_score_repeats_itself_and_is_kept_within_the_rails() -
     assert max(errors) < 0.5
     assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
     assert largest[2] < largest[0]
+
+
+NOISES = (None, BoundedRelativeWeights(deviation=0.1, bound=0.2), RelativeWeights(deviation=0.1),
+          GaussianWeights(deviation=0.05))  # fmt: skip
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_networks_trained_side_by_side_become_what_they_become_alone(classes: int) -> None:
+    """Whatever noise each of them has: own numbers, own gradient norm, own schedule, own divisor."""
+    schedules = (VariancePreserving(), CONSISTENT, VariancePreserving(last=5), VariancePreserving())
+    recipe = ScoreRecipe(steps=30, batch=64, rate=1e-2, saturation=1e-3, falling=True)
+    trainings = []
+    for number, (noise, schedule) in enumerate(zip(NOISES, schedules, strict=True)):
+        data = PAIR.sample(200 + number, generator(number))
+        network = ScoreNetwork(classes=classes, divided=schedule if number % 2 else None, seed=number)
+        labels = torch.arange(len(data)) % classes if classes else None
+        trainings.append(ScoreTraining(network, schedule, data, recipe.replace(noise=noise), number, labels))
+    begun = [deepcopy(training.network) for training in trainings]
+    losses = train_scores(trainings)
+    assert len({round(loss, 4) for loss in losses}) == len(trainings)
+    for network, loss, (trained, schedule, data, own, seed, labels) in zip(begun, losses, trainings, strict=True):
+        first = torch.nn.utils.parameters_to_vector(network.parameters()).detach().clone()
+        assert train_score(network, schedule, data, own, seed=seed, labels=labels) == pytest.approx(loss, rel=1e-4)
+        alone, together = (torch.nn.utils.parameters_to_vector(n.parameters()) for n in (network, trained))
+        torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-4)
+        assert float((alone - first).detach().abs().max()) > 0.05
+
+
+def test_a_step_is_that_of_the_plain_network_under_adam() -> None:
+    """Without noise, against autograd through the network itself, its norm clipped by torch's own function."""
+    network, schedule, data = ScoreNetwork(seed=4), VariancePreserving(last=5), PAIR.sample(50, generator())
+    other, recipe = deepcopy(network), ScoreRecipe(steps=1, batch=32, rate=1e-2, saturation=1e-2, clip=0.05, decay=0.1)
+    train_score(network, schedule, data, recipe, seed=7)
+    source = generator(7)
+    x0 = data[torch.randint(50, (1, 32), generator=source)[0]]
+    t = 1e-5 + (1 - 1e-5) * torch.rand(1, 32, generator=source)[0]
+    z = torch.randn(1, 32, 2, generator=source)[0]
+    x = schedule.diffuse(x0, t, z)
+    loss = (other(x, t) * schedule.deviation(t)[:, None] + z).square().mean()
+    loss = loss + 1e-2 * saturation_penalty(other.passed(x, other.time_signals(t)).hidden, 1.5)
+    optimiser = torch.optim.Adam(other.parameters(), lr=recipe.rate, weight_decay=0.1)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(other.parameters(), 0.05)
+    optimiser.step()
+    for ours, plain in zip(network.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_a_divided_network_puts_out_the_noise_of_its_points() -> None:
+    network, x, t = ScoreNetwork(divided=CONSISTENT, seed=2), torch.randn(5, 2), torch.rand(5)
+    output = network.passed(x, network.time_signals(t)).output
+    torch.testing.assert_close(network(x, t) * CONSISTENT.deviation(t)[:, None], output)
+    assert bool(torch.isfinite(network(x, torch.tensor(0.0))).all())
+
+
+def test_networks_that_cannot_be_stacked_are_refused() -> None:
+    data, recipe, schedule = torch.randn(9, 2), ScoreRecipe(steps=1, batch=4), VariancePreserving()
+    one = ScoreTraining(ScoreNetwork(), schedule, data, recipe)
+    with pytest.raises(ConfigurationError, match="all of the same sizes"):
+        train_scores([one, one._replace(network=ScoreNetwork(width=8))])
+    with pytest.raises(ConfigurationError, match="at least one"):
+        train_scores([])
+    with pytest.raises(ConfigurationError, match="same for all networks but for their noise"):
+        train_scores([one, one._replace(network=ScoreNetwork(), recipe=recipe.replace(rate=1.0))])
 
 
 def test_labels_are_learned_and_bad_data_refused() -> None:

@@ -78,8 +78,11 @@ def test_the_error_falls_with_the_methods_order(method):
     trajectories=st.sampled_from([1, 3, 66]),
     single=st.booleans(),
     rail=st.sampled_from([0.4, float("inf")]),
+    wrong=st.booleans(),
 )
-def test_the_compiled_path_is_the_plain_one_to_rounding(seed, widths, activation, method, trajectories, single, rail):
+def test_the_compiled_path_is_the_plain_one_to_rounding(
+    seed, widths, activation, method, trajectories, single, rail, wrong
+):
     kind = torch.float32 if single else torch.float64
     states, steps, stages = 2, 7, len(method.nodes)
     layers = network((states, *widths, states), activation, kind, seed, low=-0.8, high=0.8)
@@ -96,7 +99,8 @@ def test_the_compiled_path_is_the_plain_one_to_rounding(seed, widths, activation
     start = (0.1 * torch.randn(trajectories, states, generator=generator, dtype=kind)).requires_grad_()
     gains = 1 + 0.1 * torch.rand(2, steps, stages, generator=generator, dtype=kind)
     drives = Drives((*driven[:-1], None), gains[0], gains[1])
-    stack = Stack(layers, 1.3, -0.4, offset, max(rail, 1.01 * float(start.detach().abs().max())))
+    factors = tuple(1 + 0.2 * torch.randn(2, states, generator=generator, dtype=kind)) if wrong else None
+    stack = Stack(layers, 1.3, -0.4, offset, max(rail, 1.01 * float(start.detach().abs().max())), factors=factors)
     shaping = [start, increments, offset, *driven[:-1], *(part for layer in layers for part in layer[:2])]
     found = []
     for path in ("plain", "fused"):
@@ -117,6 +121,18 @@ def test_dies_run_side_by_side_as_they_would_alone():
         assert together.shape == (11, 4, 5, 3)
         alone = solve(Stack((shared[0]._replace(weight=own[2]), shared[1])), start, times, path="plain")
         torch.testing.assert_close(together[:, 2], alone)
+
+
+def test_each_die_has_the_multipliers_of_its_own():
+    layers, times = network((3, 6, 3)), torch.linspace(0, 1, 11).double()
+    start, factors = torch.full((20, 3), 0.1).double(), 1 + 0.3 * torch.randn(2, 4, 1, 3).double()
+    gains = torch.rand(2, 10, 2).double()
+    stack = Stack(layers, 1.5, -0.3, factors=(factors[0], factors[1]))
+    drives = Drives((None, None), gains[0], gains[1])
+    plain, fused = (solve(stack, start, times, method=Heun(), drives=drives, path=path) for path in ("plain", "fused"))
+    assert fused.shape == (11, 4, 20, 3)
+    torch.testing.assert_close(fused, plain)
+    assert float((fused[-1, 0] - fused[-1, 1]).abs().max()) > 1e-3
 
 
 @pytest.mark.parametrize("path", ["plain", "fused"])

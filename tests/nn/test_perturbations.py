@@ -12,7 +12,7 @@ from torch import nn
 import ohmloom as ol
 from ohmloom import Chip, GaussianWeights, Noisy, perturbed_call
 from ohmloom.errors import ConfigurationError
-from ohmloom.nn import BoundedRelativeWeights
+from ohmloom.nn import BoundedRelativeWeights, RelativeWeights
 from tests.nn.helpers import frozen_weights, relative
 from tests.nn.models import build
 
@@ -167,3 +167,20 @@ def test_bounded_errors_are_relative_bounded_and_pass_the_gradient() -> None:
     assert not drawn["bias"].any()
     drawn["weight"].sum().backward()
     torch.testing.assert_close(weights["weight"].grad, torch.ones(400, 100))
+
+
+@pytest.mark.parametrize("noise", [BoundedRelativeWeights(deviation=0.1, bound=0.2), RelativeWeights(deviation=0.1)])
+def test_errors_drawn_ahead_are_those_of_single_perturbations(noise) -> None:
+    """The same distribution, for the weight and for the bias; none where the noise depends on the weights."""
+    weights = {"weight": torch.full((40, 50), 3.0), "bias": torch.full((2_000,), 2.0)}
+    ahead = noise.relative(
+        {name: value.numel() for name, value in weights.items()}, 20, torch.Generator().manual_seed(0)
+    )
+    single = noise.perturb(weights, torch.Generator().manual_seed(1))
+    for name, errors in ahead.items():
+        assert errors.shape == (20, 2_000)
+        of_one = single[name] / weights[name] - 1
+        assert float(errors.std()) == pytest.approx(float(of_one.std()), rel=0.06, abs=1e-6)
+        assert float(errors.abs().max()) == pytest.approx(float(of_one.abs().max()), rel=0.5, abs=1e-6)
+    assert not torch.equal(ahead["weight"][0], ahead["weight"][1])
+    assert GaussianWeights(deviation=0.1).relative({"weight": 4}, 2) is None

@@ -1,17 +1,21 @@
 """Diffusion on a loop: what is written, what the circuit integrates, what noise does, what a sample costs."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
-from ohmloom.codesign.diffusion import Reverse, ScoreNetwork, VariancePreserving, sample
+from ohmloom.codesign.diffusion import Reverse, ScoreNetwork, ScoreRecipe, VariancePreserving, sample
 from ohmloom.devices import RelativeNoise
 from ohmloom.dynamics import Multipliers
+from ohmloom.errors import ConfigurationError
 from ohmloom.random import Streams
 from ohmloom.systems.diffusion.closed_loop import conditional, path_error
 from ohmloom.systems.diffusion.energy import POWER, loop_cost, processor
 from ohmloom.systems.diffusion.loops import AnalogueSampler, analogue_sampler, written
-from ohmloom.systems.diffusion.settings import RELEASED, LoopSettings
-from ohmloom.systems.diffusion.training import shuffled
+from ohmloom.systems.diffusion.settings import CONSISTENT, RELEASED, LoopSettings, RingSettings, Wanted, WantedWidth
+from ohmloom.systems.diffusion.training import restored_width, shuffled, train_width
 
 LOOP = LoopSettings(ticks=100)
 
@@ -21,8 +25,8 @@ def network() -> ScoreNetwork:
     return ScoreNetwork(seed=3).requires_grad_(False)
 
 
-def on_loop(network: ScoreNetwork, reverse: Reverse, loop: LoopSettings = LOOP) -> AnalogueSampler:
-    return analogue_sampler(network, written(0.0), reverse, loop, Streams(0))
+def on_loop(network: ScoreNetwork, reverse: Reverse, loop: LoopSettings = LOOP, **changes: Any) -> AnalogueSampler:
+    return analogue_sampler(network, written(0.0), reverse, loop, Streams(0), **changes)
 
 
 def test_the_loop_integrates_the_reverse_equation(network: ScoreNetwork) -> None:
@@ -36,6 +40,41 @@ def test_the_loop_integrates_the_reverse_equation(network: ScoreNetwork) -> None
     assert float((digital - start).abs().max()) > 0.1  # it moved
     coarse = on_loop(network, reverse, LOOP.replace(bits=3)).run(start).points[-1, 0]
     assert float((coarse - digital).abs().max()) > 5e-3  # converters matter
+
+
+def test_a_multiplier_divides_what_arrays_put_out_by_the_deviation() -> None:
+    """A schedule that ends at N(0, 1), and a network that puts out the noise: the loop follows the digital solver."""
+    schedule, reverse = VariancePreserving(last=4), Reverse(end=0)
+    network = ScoreNetwork(divided=schedule, gain=1.0, seed=3).requires_grad_(False)
+    start = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
+    ran = on_loop(network, reverse, LOOP.replace(ticks=400), schedule=schedule).run(start)
+    digital = sample(network, schedule, reverse, start, steps=1600, method="heun")
+    torch.testing.assert_close(ran.points[-1, 0], digital, atol=0.01 * float(digital.abs().max()), rtol=0)
+    wrong = on_loop(ScoreNetwork(gain=1.0, seed=3).requires_grad_(False), reverse, schedule=schedule).run(start)
+    assert float((wrong.points[-1, 0] - digital).abs().max()) > 0.05 * float(digital.abs().max())
+
+
+def test_networks_of_a_width_are_trained_side_by_side_and_read_again(tmp_path: Path) -> None:
+    settings = RingSettings(recipe=ScoreRecipe(steps=3, batch=16), samples=100, data=200)
+    both, alone = (_trained(tmp_path / str(seeds), WantedWidth(14, seeds), settings) for seeds in ((4, 5), (5,)))
+    kinds = [("noisy", "released"), ("plain", "released"), ("noisy", "consistent")]
+    assert set(both) == {Wanted(seed, kind, design) for seed in (4, 5) for kind, design in kinds}  # type: ignore[arg-type]
+    for one, network in alone.items():
+        for name, held in network.state_dict().items():
+            torch.testing.assert_close(both[one].state_dict()[name], held)
+    assert both[Wanted(4, "noisy", "consistent")].divided == CONSISTENT
+    assert both[Wanted(4, "noisy")].divided is None
+
+
+def _trained(folder: Path, wanted: WantedWidth, settings: RingSettings) -> dict[Wanted, ScoreNetwork]:
+    folder.mkdir()
+    train_width(str(folder / wanted.file), wanted, settings)
+    return restored_width(wanted, folder)
+
+
+def test_designs_are_compared_at_write_errors_that_the_released_one_has() -> None:
+    with pytest.raises(ConfigurationError, match="must be some of errors"):
+        RingSettings(errors=(0.0, 0.1), design_errors=(0.0, 0.2))
 
 
 def test_a_loop_is_driven_for_a_class_on_the_same_cells() -> None:

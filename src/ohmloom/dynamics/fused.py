@@ -44,10 +44,9 @@ def solve_fused(
 ) -> Tensor:
     """The states after each of ``steps`` (s): (steps + 1, ..., trajectories, states); die by die if there are any."""
     plan = _plan(stack, start.dtype, steps, method, drives)
-    if start.dim() == 2 and all(layer.weight.dim() == 2 for layer in stack.layers):
+    if start.dim() == 2 and stack.dies is None:
         return _solve_die(plan, stack, start, drives, increments, None)
-    weights = [layer.weight.shape[0] for layer in stack.layers if layer.weight.dim() == 3]
-    dies = max([*weights, start.shape[0] if start.dim() == 3 else 1])
+    dies = max(stack.dies or 1, start.shape[0] if start.dim() == 3 else 1)
     starts = start.expand(dies, *start.shape[-2:])
     solved = [_solve_die(plan, stack, starts[die], drives, increments, die) for die in range(dies)]
     return torch.stack(solved, dim=1)
@@ -56,6 +55,8 @@ def solve_fused(
 def _solve_die(
     plan: Plan, stack: Stack, start: Tensor, drives: Drives, increments: Tensor | None, die: int | None
 ) -> Tensor:
+    if stack.factors is not None:
+        plan = plan._replace(gains=_gains(stack, len(plan.gains), drives, die).numpy().astype(plan.steps.dtype))
     weights = [_of_die(layer.weight, 2, die) for layer in stack.layers]
     biases = [None if layer.bias is None else _of_die(layer.bias, 2, die).reshape(-1) for layer in stack.layers]
     driven = [None if drive is None else _drive_of_die(drive, die) for drive in drives.layers]
@@ -85,18 +86,29 @@ def _plan(stack: Stack, dtype: torch.dtype, steps: Tensor, method: Method, drive
     sizes = [stack.layers[0].weight.shape[-1], *(layer.weight.shape[-2] for layer in stack.layers)]
     series = [1 / n for n in range(10, 1, -1)] + [1.0, 2.0, 40.0, 2.0**-fused_loop.DOUBLINGS]
     times = 1 if drives.output is None and drives.state is None else len(steps) * len(method.nodes)
-    gains = torch.empty(times, 2, dtype=torch.float64)
-    gains[:, 0], gains[:, 1] = stack.output_gain, stack.state_gain
-    if drives.output is not None:
-        gains[:, 0] *= drives.output.detach().flatten()
-    if drives.state is not None:
-        gains[:, 1] += drives.state.detach().flatten()
     return Plan(
         len(stack.layers), np.array(sizes), np.array([KINDS[layer.activation] for layer in stack.layers]),
         np.array([(layer.low, layer.high, layer.unit) for layer in stack.layers], kind), np.array(series, kind),
-        gains.numpy().astype(kind), kind(stack.rail), steps.detach().numpy().astype(kind),
+        _gains(stack, times, drives, None).numpy().astype(kind), kind(stack.rail), steps.detach().numpy().astype(kind),
         np.array(method.nodes, kind), np.array(method.shares, kind),
     )  # fmt: skip
+
+
+def _gains(stack: Stack, times: int, drives: Drives, die: int | None) -> Tensor:
+    """What output and state are multiplied by: (times, 2, states); with the errors of multipliers those of a die."""
+    gains = torch.empty(times, 2, stack.states, dtype=torch.float64)
+    gains[:, 0], gains[:, 1] = stack.output_gain, stack.state_gain
+    output, state = (drive if drive is None else drive.detach().flatten().unsqueeze(1).double()
+                     for drive in (drives.output, drives.state))  # fmt: skip
+    if output is not None:
+        gains[:, 0] *= output
+    if stack.factors is not None and (die is not None or stack.factors[0].dim() == 1):
+        by_output, by_state = (_of_die(factor.detach(), 1, die).reshape(-1).double() for factor in stack.factors)
+        gains[:, 0] *= by_output
+        state = None if state is None else state * by_state
+    if state is not None:
+        gains[:, 1] += state
+    return gains
 
 
 class _Packed(NamedTuple):

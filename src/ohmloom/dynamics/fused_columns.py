@@ -58,14 +58,16 @@ def network_columns(net, held, shift, rows, time, row, drive):  # type: ignore[n
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=SAFE)
-def rate_columns(slope, output, state, gain, loss, offset, rail):  # type: ignore[no-untyped-def]
-    """slope = gain output + loss state + offset, frozen at the rails; all (states, rows), offset (states)."""
+def rate_columns(slope, output, state, gain, offset, rail):  # type: ignore[no-untyped-def]
+    """slope = gain₀ output + gain₁ state + offset, frozen at the rails; all (states, rows), gain (2, states), offset
+    (states)."""
     states, rows = slope.shape
     zero = offset[0] - offset[0]
     for k in range(states):
         line, out, now, shift = slope[k], output[k], state[k], offset[k]
+        factor, loss = gain[0, k], gain[1, k]
         for r in range(rows):
-            line[r] = gain * out[r] + loss * now[r] + shift
+            line[r] = factor * out[r] + loss * now[r] + shift
         if rail < np.inf:
             for r in range(rows):
                 if (now[r] >= rail and line[r] > zero) or (now[r] <= -rail and line[r] < zero):
@@ -105,7 +107,7 @@ def forward_columns(net, drive, gains, offset, rail, steps, nodes, shares, incre
                 network_columns(net, held, shift, rows, time, row, drive)
                 gain = gains[time if len(gains) > 1 else 0]
                 rate_columns(slope.reshape(states, rows), last.reshape(states, rows), first.reshape(states, rows),
-                             gain[0], gain[1], offset, rail)  # fmt: skip
+                             gain, offset, rail)  # fmt: skip
                 part = h * shares[stage]
                 for i in range(count):
                     total[i] += part * slope[i]

@@ -3,7 +3,7 @@
 All arrays are contiguous and of one type, float32 or float64. A stack is packed: ``sizes`` are the widths (states,
 hidden ..., states), ``weights`` the matrices (out, in) one after the other, ``biases`` the biases. A drive of layer l
 begins at ``places[l]`` of ``drive`` (-1: none) and is (steps · stages, copies[l], out). ``limits`` (layers, 3) holds
-low, high and unit of each stage. ``gains`` (times, 2) multiply output and state; one row serves all times.
+low, high and unit of each stage. ``gains`` (times, 2, states) multiply output and state; one row serves all times.
 A block of trajectories passes through all steps before the next one does, so that it stays in the cache.
 """
 
@@ -126,12 +126,13 @@ def network(net, held, slopes, rows, time, row, drive, wanted):  # type: ignore[
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=SAFE)
-def rate(slope, output, state, gain, loss, offset, rail):  # type: ignore[no-untyped-def]
-    """slope = gain output + loss state + offset, frozen at the rails; all (rows · states), offset (states)."""
+def rate(slope, output, state, gain, offset, rail):  # type: ignore[no-untyped-def]
+    """slope = gain₀ output + gain₁ state + offset, frozen at the rails; all (rows · states), gain (2, states), offset
+    (states)."""
     states, zero = len(offset), rail - rail if rail < np.inf else offset[0] - offset[0]
     for begin in range(0, len(slope), states):
         for i in range(states):
-            slope[begin + i] = gain * output[begin + i] + loss * state[begin + i] + offset[i]
+            slope[begin + i] = gain[0, i] * output[begin + i] + gain[1, i] * state[begin + i] + offset[i]
     if rail < np.inf:
         for i in range(len(slope)):
             if (state[i] >= rail and slope[i] > zero) or (state[i] <= -rail and slope[i] < zero):
@@ -175,7 +176,7 @@ def forward(net, drive, gains, offset, rail, steps, nodes, shares, increments, b
                     clip(held[:count], rail)
                 network(net, held, slopes, rows, time, row, drive, wanted)
                 gain = gains[time if len(gains) > 1 else 0]
-                rate(slope[:count], held[last : last + count], held[:count], gain[0], gain[1], offset, rail)
+                rate(slope[:count], held[last : last + count], held[:count], gain, offset, rail)
                 part = h * shares[stage]
                 for i in range(count):
                     total[i] += part * slope[i]
@@ -296,7 +297,7 @@ def backward(
                 network(net, held[stage], slopes[stage], rows, time, row, drive, wanted)
                 gain = gains[time if len(gains) > 1 else 0]
                 output = held[stage, last : last + count]
-                rate(slope[stage, :count], output, held[stage, :count], gain[0], gain[1], offset, rail)
+                rate(slope[stage, :count], output, held[stage, :count], gain, offset, rail)
                 part = h * shares[stage]
                 for i in range(count):
                     total[i] += part * slope[stage, i]
@@ -321,8 +322,8 @@ def backward(
                 for i in range(count):
                     frozen = slope[stage, i] == 0 and abs(held[stage, i]) >= rail
                     by_slope[stage, i] *= 0 if frozen else 1
-                    by_state[i] = gain[1] * by_slope[stage, i]
-                    gradient[i] = gain[0] * by_slope[stage, i]
+                    by_state[i] = gain[1, i % states] * by_slope[stage, i]
+                    gradient[i] = gain[0, i % states] * by_slope[stage, i]
                     offset_gradient[i % states] += by_slope[stage, i]
                 back_through(
                     net, held[stage], slopes[stage], rows, time, row, gradient, spare,

@@ -46,7 +46,7 @@ def solve(
     _check_increments(increments, len(grid) - 1)
     applies = fusible(stack, start, drives)
     if path == "fused" and not applies:
-        rule = "needs one of float32 and float64 on the processor, no delay, no factors and no gradient by the gains"
+        rule = "needs one of float32 and float64 on the processor, no delay and no gradient by the gains"
         raise ConfigurationError(message("path", rule, "fused", "Use auto."))
     if path != "plain" and applies:
         states = solve_fused(stack, start, grid.diff(), method, drives, increments)
@@ -60,8 +60,9 @@ def fusible(stack: Stack, start: Tensor, drives: Drives) -> bool:
     kinds = {start.dtype, *(layer.weight.dtype for layer in stack.layers)}
     on_processor = start.device.type == "cpu" and all(layer.weight.device.type == "cpu" for layer in stack.layers)
     floats = len(kinds) == 1 and kinds <= {torch.float32, torch.float64}
-    gains = any(gain is not None and gain.requires_grad for gain in (drives.output, drives.state))
-    plain = stack.delay == 0 and stack.factors is None and not gains
+    factors = stack.factors or (None, None)
+    gains = any(gain is not None and gain.requires_grad for gain in (drives.output, drives.state, *factors))
+    plain = stack.delay == 0 and not gains
     return on_processor and floats and start.dim() in (2, 3) and plain
 
 
@@ -91,11 +92,10 @@ def take_step(stack: Stack, state: Tensor, step: float, method: Method, drives: 
 
 
 def _over_dies(stack: Stack, start: Tensor) -> Tensor:
-    """``start`` with the axis of the dies that the weights have."""
-    dies = [layer.weight.shape[0] for layer in stack.layers if layer.weight.dim() == 3]
-    if not dies:
+    """``start`` with the axis of the dies that the stack has."""
+    if stack.dies is None:
         return start
-    return start.expand(max(dies), *start.shape[-2:]) if start.dim() == 2 or start.shape[0] == 1 else start
+    return start.expand(stack.dies, *start.shape[-2:]) if start.dim() == 2 or start.shape[0] == 1 else start
 
 
 def _check_drives(drives: Drives, steps: int, stages: int, layers: int) -> None:

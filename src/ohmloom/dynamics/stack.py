@@ -43,6 +43,13 @@ class Stack(NamedTuple):
         return self.layers[-1].weight.shape[-2]
 
     @property
+    def dies(self) -> int | None:
+        """Of how many dies there are weights, biases, offsets or factors; None where there are no dies."""
+        held = [part for layer in self.layers for part in (layer.weight, layer.bias)]
+        held += [self.offset, *(self.factors or ())]
+        return max((len(part) for part in held if part is not None and part.dim() == 3), default=None)
+
+    @property
     def autonomous(self) -> Drives:
         """No drive at all."""
         return Drives((None,) * len(self.layers))

@@ -31,6 +31,16 @@ class Perturbation(Part, ABC):
         """Perturbed copies of ``weights`` (name → tensor, such as ``weight`` and ``bias`` of one layer), each drawn
         afresh; gradients reach the originals unchanged."""
 
+    def relative(
+        self, sizes: Mapping[str, int], count: int, generator: torch.Generator | None = None
+    ) -> dict[str, Tensor] | None:
+        """``count`` draws of ε by name, (count, size) each, where `perturb` gives W (1 + ε) with an ε that does not
+        depend on W and with the gradient of W; None where it does something else.
+
+        For trainings: the noise of many steps is drawn at once.
+        """
+        return None
+
 
 class GaussianWeights(Perturbation):
     """W + N(0, (deviation · r)²), with r the largest |weight| of the layer (``max``) or its root mean square (``rms``).
@@ -66,6 +76,13 @@ class RelativeWeights(Perturbation):
         noise = standard_normal(weight.shape, generator, dtype=weight.dtype, device=weight.device)
         return dict(weights) | {"weight": weight + noise.mul_(weight.detach()).mul_(self.deviation)}
 
+    def relative(
+        self, sizes: Mapping[str, int], count: int, generator: torch.Generator | None = None
+    ) -> dict[str, Tensor]:
+        errors = {name: torch.zeros(count, size) for name, size in sizes.items()}
+        noise = standard_normal((count, sizes["weight"]), generator)
+        return errors | {"weight": noise.mul_(self.deviation)}
+
 
 class BoundedRelativeWeights(Perturbation):
     """W (1 + ε) on weights and biases alike: ε ~ N(0, deviation²), and uniform within ±bound where that lies beyond.
@@ -79,15 +96,25 @@ class BoundedRelativeWeights(Perturbation):
 
     def perturb(self, weights: Mapping[str, Tensor], generator: torch.Generator | None = None) -> dict[str, Tensor]:
         sizes = [value.numel() for value in weights.values()]
-        errors = self._errors(sum(sizes), next(iter(weights.values())), generator).split(sizes)
+        like = next(iter(weights.values()))
+        errors = self._errors(sum(sizes), generator, like.dtype, like.device).split(sizes)
         return {
             name: value + value.detach() * error.view_as(value)
             for (name, value), error in zip(weights.items(), errors, strict=True)
         }
 
-    def _errors(self, count: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
-        errors = standard_normal((count,), generator, dtype=like.dtype, device=like.device).mul_(self.deviation)
-        uniform = torch.rand(count, generator=generator, dtype=like.dtype, device=like.device)
+    def relative(
+        self, sizes: Mapping[str, int], count: int, generator: torch.Generator | None = None
+    ) -> dict[str, Tensor]:
+        errors = self._errors(count * sum(sizes.values()), generator).view(count, -1).split(list(sizes.values()), -1)
+        return dict(zip(sizes, errors, strict=True))
+
+    def _errors(
+        self, count: int, generator: torch.Generator | None, dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> Tensor:  # fmt: skip
+        errors = standard_normal((count,), generator, dtype=dtype, device=device).mul_(self.deviation)
+        uniform = torch.rand(count, generator=generator, dtype=dtype, device=device)
         return torch.where(errors.abs() > self.bound, uniform.mul_(2 * self.bound).sub_(self.bound), errors)
 
 

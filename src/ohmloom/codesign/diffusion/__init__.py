@@ -27,10 +27,12 @@ from ohmloom.codesign.diffusion.sampling import Reverse, Score, exact_score, sam
 from ohmloom.codesign.diffusion.schedule import VariancePreserving
 from ohmloom.codesign.diffusion.training import (
     ScoreRecipe,
+    ScoreTraining,
     check_classes,
     matching_loss,
     saturation_penalty,
     train_score,
+    train_scores,
 )
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "Score",
     "ScoreNetwork",
     "ScoreRecipe",
+    "ScoreTraining",
     "VariancePreserving",
     "check_classes",
     "drawn",
@@ -63,5 +66,6 @@ __all__ = [
     "score_error",
     "train_autoencoder",
     "train_score",
+    "train_scores",
     "trajectory",
 ]

@@ -9,39 +9,45 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ohmloom.codesign.diffusion.schedule import VariancePreserving
 from ohmloom.errors import ConfigurationError, ShapeError, message
 from ohmloom.nn import Perturbation
 
+EARLIEST = 1e-5  # the least time whose deviation divides an output
 Null = Literal["zero", "class-0"]
 
 
 class Passed(NamedTuple):
-    """What a network put out, and the activations of its hidden layers."""
+    """What a network put out (its score times `ScoreNetwork.divisor`), and the activations of its hidden layers."""
 
-    score: Tensor  # (..., points, states)
+    output: Tensor  # (..., points, states)
     hidden: tuple[Tensor, ...]  # (..., points, width) each
 
 
 class ScoreNetwork(nn.Module):
-    """s(x, t, c) = gain · (W₃ u₂ + b₃), u_k = relu(W_k u_{k-1} + b_k + e(t) + e(c)), u₀ = x.
+    """s(x, t, c) = gain / d(t) · (W₃ u₂ + b₃), u_k = relu(W_k u_{k-1} + b_k + e(t) + e(c)), u₀ = x.
 
     e(t) = [sin 2πωt, cos 2πωt] for ``width / 2`` frequencies ω ~ N(0, 1), which are not trained; e(c) is a trained
     embedding of the class. Both are computed digitally and enter every hidden layer alike. Sizes, gain and embeddings
     are those released with the analogue solver (2-14-14-2, gain 5).
+    ``divided``: a schedule whose deviation is d, so that the arrays put out the noise in a point, which is of one size
+    at all times, and the multiplier behind them, which follows the schedule anyway, does the rest; absent, as released:
+    d = 1 and the arrays put out the score itself, which grows as 1 / d towards t = 0.
     """
 
     frequencies: Tensor
 
     def __init__(
-        self, states: int = 2, width: int = 14, depth: int = 2, *, classes: int = 0, gain: float = 5.0, seed: int = 0
-    ) -> None:
+        self, states: int = 2, width: int = 14, depth: int = 2, *, classes: int = 0, gain: float = 5.0,
+        divided: VariancePreserving | None = None, seed: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__()
         if width % 2 or width < 2 or depth < 1:
             given = f"width {width}, depth {depth}"
             rule = "must have an even width (a sine and a cosine each) and a hidden layer"
             raise ConfigurationError(message("network", rule, given, "Change them."))
         generator = torch.Generator().manual_seed(seed)
-        self.states, self.classes, self.gain = states, classes, gain
+        self.states, self.classes, self.gain, self.divided = states, classes, gain, divided
         sizes = (states, *[width] * depth, states)
         self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(sizes))
         self.register_buffer("frequencies", torch.randn(width // 2, generator=generator))
@@ -56,6 +62,10 @@ class ScoreNetwork(nn.Module):
     def matrices(self) -> list[tuple[Tensor, Tensor]]:
         """Weights (out, in) and bias (out) of each array."""
         return [(layer.weight, layer.bias) for layer in self.layers]  # type: ignore[misc]
+
+    def divisor(self, t: Tensor) -> Tensor:
+        """d(t), by which the score is smaller than what the network puts out: (...)."""
+        return torch.ones_like(t) if self.divided is None else self.divided.deviation(t.clamp_min(EARLIEST))
 
     def time_signals(self, t: Tensor) -> Tensor:
         """e(t): (...) to (..., width)."""
@@ -91,12 +101,12 @@ class ScoreNetwork(nn.Module):
         hidden: list[Tensor] = []
         for weight, offset in inner:
             before = x if not hidden else hidden[-1]
-            hidden.append((before @ weight.mT + _row(offset) + signals).relu())
-        return Passed(self.gain * (hidden[-1] @ last.mT + _row(bias)), tuple(hidden))
+            hidden.append(_sums(before, weight, _row(offset) + signals).relu())
+        return Passed(self.gain * _sums(hidden[-1], last, _row(bias)), tuple(hidden))
 
     def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
         """The score at points ``x`` (..., points, states), times ``t`` (points or one) and classes."""
-        return self.passed(x, self.signals(t, labels)).score
+        return self.passed(x, self.signals(t, labels)).output / self.divisor(t).unsqueeze(-1)
 
     def guided(self, x: Tensor, t: Tensor, labels: Tensor, strength: float, *, null: Null = "zero") -> Tensor:
         """(1 + w) s(x, t, c) - w s(x, t, no class), for ``strength`` w and one class for each point, or one for all.
@@ -115,6 +125,13 @@ def perturbed(network: ScoreNetwork, noise: Perturbation, generator: torch.Gener
     """The network's matrices, each perturbed afresh; gradients reach its own."""
     drawn = [noise.perturb({"weight": weight, "bias": bias}, generator) for weight, bias in network.matrices]
     return [(layer["weight"], layer["bias"]) for layer in drawn]
+
+
+def _sums(before: Tensor, weight: Tensor, added: Tensor) -> Tensor:
+    """W h + ``added``; many networks beside each other in one call."""
+    if before.dim() == weight.dim() == 3:
+        return torch.baddbmm(added, before, weight.mT)
+    return before @ weight.mT + added
 
 
 def _row(bias: Tensor) -> Tensor:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
-from ohmloom.codesign.diffusion.network import Passed, ScoreNetwork, perturbed
+from ohmloom.codesign.diffusion.network import Passed, ScoreNetwork
 from ohmloom.codesign.diffusion.schedule import VariancePreserving
+from ohmloom.codesign.diffusion.stacked import StackedNetworks, StepNoise
 from ohmloom.descriptions import Choice, Description
 from ohmloom.errors import ConfigurationError, NotFiniteError, ShapeError, message
 from ohmloom.nn import Perturbation
@@ -45,13 +46,25 @@ class ScoreRecipe(Description):
 
 
 def matching_loss(passed: Passed, deviation: Tensor, z: Tensor) -> Tensor:
-    """Mean of (s(x_t, t) s_t + z)², with ``deviation`` s_t (points) and the noise ``z`` (points, states)."""
-    return (passed.score * deviation.unsqueeze(-1) + z).square().mean()
+    """Mean of (s(x_t, t) s_t + z)², with ``deviation`` s_t (..., points) over the network's divisor, and the noise
+    ``z`` (..., points, states): (...)."""
+    return (passed.output * deviation.unsqueeze(-1) + z).square().mean((-2, -1))
 
 
 def saturation_penalty(hidden: tuple[Tensor, ...], limit: float) -> Tensor:
-    """Sum of all activations above ``limit``."""
-    return torch.stack([torch.nn.functional.threshold(layer, limit, 0.0).sum() for layer in hidden]).sum()
+    """Sum of all activations above ``limit``, of each network: (..., points, width) to (...)."""
+    return torch.stack([nn.functional.threshold(layer, limit, 0.0).sum((-2, -1)) for layer in hidden]).sum(0)
+
+
+class ScoreTraining(NamedTuple):
+    """One network to train on ``data`` (samples, states), with their classes if there are any."""
+
+    network: ScoreNetwork
+    schedule: VariancePreserving
+    data: Tensor
+    recipe: ScoreRecipe
+    seed: int = 0
+    labels: Tensor | None = None
 
 
 def train_score(
@@ -70,62 +83,108 @@ def train_score(
     Raises ShapeError for data of other states, ConfigurationError for labels that lack one of the network's classes,
     and NotFiniteError where a loss is not finite.
     """
-    _check(network, data, labels)
-    generator = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.rate, weight_decay=recipe.decay, fused=True)
-    last, counted = torch.zeros(()), max(recipe.steps // 100, 1)
-    for step, batch in enumerate(_batches(network, schedule, data, labels, recipe, generator)):
-        if recipe.falling:
-            optimiser.param_groups[0]["lr"] = recipe.rate * (1 + math.cos(math.pi * step / recipe.steps)) / 2
-        loss = _loss(network, batch, recipe, generator)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-        optimiser.step()
-        if step >= recipe.steps - counted:
-            last += loss.detach()
-        if step % AHEAD == 0:
-            _check_loss(loss, step)
-            tell(step / recipe.steps)
-    _check_loss(last, recipe.steps)
-    return float(last) / counted
+    return train_scores([ScoreTraining(network, schedule, data, recipe, seed, labels)], tell=tell)[0]
+
+
+def train_scores(
+    trainings: Sequence[ScoreTraining], *, tell: Callable[[float], None] = lambda _share: None
+) -> list[float]:
+    """Train networks of equal sizes side by side, in little more time than one of them; the loss of each.
+
+    Recipes may differ in their noise only. Each network has its own generator, gradient norm and loss, so that it
+    becomes, to rounding, what it becomes alone. Raises as `train_score`, and ConfigurationError for networks or
+    recipes that differ.
+    """
+    stacked, recipe = _checked(trainings)
+    generators = [torch.Generator().manual_seed(training.seed) for training in trainings]
+    noise = StepNoise(stacked, [training.recipe.noise for training in trainings], generators)
+    optimiser = torch.optim.Adam([stacked.values], lr=recipe.rate, weight_decay=recipe.decay, fused=True)
+    last, counted = torch.zeros(len(trainings)), max(recipe.steps // 100, 1)
+    for done in range(0, recipe.steps, AHEAD):
+        steps = min(AHEAD, recipe.steps - done)
+        batches = _batches(trainings, steps, generators)
+        noise.draw(steps)
+        for step, batch in enumerate(batches, done):
+            if recipe.falling:
+                optimiser.param_groups[0]["lr"] = recipe.rate * (1 + math.cos(math.pi * step / recipe.steps)) / 2
+            values = noise.apply(stacked.values, step - done)
+            losses = _losses(stacked.passed(values, batch.x, batch.signals, batch.chosen), batch, recipe)
+            optimiser.zero_grad()
+            losses.sum().backward()
+            _clip(stacked.values, recipe.clip)
+            optimiser.step()
+            if step >= recipe.steps - counted:
+                last += losses.detach()
+            if step == done:
+                _check_losses(losses, step)
+                tell(step / recipe.steps)
+    _check_losses(last, recipe.steps)
+    stacked.write_back()
+    return (last / counted).tolist()
 
 
 class _Batch(NamedTuple):
-    """Diffused points (batch, states), the noise in them, its deviation, the signals of their times, and classes."""
+    """Of each network: diffused points (networks, batch, states), the noise in them, its deviation over the network's
+    divisor, the signals of their times, and their classes, one for the class and zero elsewhere."""
 
     x: Tensor
     z: Tensor
     deviation: Tensor
     signals: Tensor
-    labels: Tensor | None
+    chosen: Tensor | None
 
 
 def _batches(
-    network: ScoreNetwork, schedule: VariancePreserving, data: Tensor, labels: Tensor | None, recipe: ScoreRecipe,
-    generator: torch.Generator,
+    trainings: Sequence[ScoreTraining], steps: int, generators: Sequence[torch.Generator]
 ) -> Iterator[_Batch]:  # fmt: skip
-    """One fresh batch per step, drawn `AHEAD` at a time: what does not depend on weights is cheap together."""
-    for done in range(0, recipe.steps, AHEAD):
-        size = (min(AHEAD, recipe.steps - done), recipe.batch)
-        chosen = torch.randint(len(data), size, generator=generator)
-        t = recipe.earliest + (1 - recipe.earliest) * torch.rand(size, generator=generator)
-        z = torch.randn(*size, data.shape[1], generator=generator)
-        x, deviation, signals = schedule.diffuse(data[chosen], t, z), schedule.deviation(t), network.time_signals(t)
-        shown = None
-        if labels is not None:
-            hidden = torch.rand(size, generator=generator) < recipe.dropped
-            shown = labels[chosen].masked_fill(hidden, -1)
-        for i in range(size[0]):
-            yield _Batch(x[i], z[i], deviation[i], signals[i], None if shown is None else shown[i])
+    """Fresh batches of the next steps, drawn together: what does not depend on weights is cheap that way."""
+    drawn = [_drawn(*of_one, steps) for of_one in zip(trainings, generators, strict=True)]
+    *parts, chosen = (None if part[0] is None else torch.stack(part, 1) for part in zip(*drawn, strict=True))
+    for i in range(steps):
+        yield _Batch(*(part[i] for part in parts), None if chosen is None else chosen[i])  # type: ignore[index]
 
 
-def _loss(network: ScoreNetwork, batch: _Batch, recipe: ScoreRecipe, generator: torch.Generator) -> Tensor:
-    matrices = None if recipe.noise is None else perturbed(network, recipe.noise, generator)
-    signals = batch.signals if batch.labels is None else batch.signals + network.class_signals(batch.labels)
-    passed = network.passed(batch.x, signals, matrices)
-    loss = matching_loss(passed, batch.deviation, batch.z)
-    return loss + recipe.saturation * saturation_penalty(passed.hidden, recipe.limit) if recipe.saturation else loss
+def _drawn(training: ScoreTraining, generator: torch.Generator, steps: int) -> _Batch:
+    """Batches of one network: (steps, batch, ...)."""
+    network, schedule, data, recipe = training.network, training.schedule, training.data, training.recipe
+    size = (steps, recipe.batch)
+    picked = torch.randint(len(data), size, generator=generator)
+    t = recipe.earliest + (1 - recipe.earliest) * torch.rand(size, generator=generator)
+    z = torch.randn(*size, data.shape[1], generator=generator)
+    chosen = None
+    if training.labels is not None:
+        hidden = torch.rand(size, generator=generator) < recipe.dropped
+        chosen = nn.functional.one_hot(training.labels[picked], network.classes).to(z) * ~hidden.unsqueeze(-1)
+    deviation = schedule.deviation(t) / network.divisor(t)
+    return _Batch(schedule.diffuse(data[picked], t, z), z, deviation, network.time_signals(t), chosen)
+
+
+def _losses(passed: Passed, batch: _Batch, recipe: ScoreRecipe) -> Tensor:
+    """Of each network: (networks)."""
+    losses = matching_loss(passed, batch.deviation, batch.z)
+    if not recipe.saturation:
+        return losses
+    return losses + recipe.saturation * saturation_penalty(passed.hidden, recipe.limit)
+
+
+def _clip(values: Tensor, largest: float) -> None:
+    """Scale the gradient of each network (networks, parameters) to at most the norm ``largest``."""
+    gradient = values.grad
+    assert gradient is not None
+    gradient *= (largest / (gradient.norm(dim=-1, keepdim=True) + 1e-6)).clamp_max(1.0)
+
+
+def _checked(trainings: Sequence[ScoreTraining]) -> tuple[StackedNetworks, ScoreRecipe]:
+    """The networks as one, and their common recipe."""
+    for training in trainings:
+        _check(training.network, training.data, training.labels)
+    stacked = StackedNetworks([training.network for training in trainings])
+    recipes = [training.recipe.replace(noise=None) for training in trainings]
+    differ = sum(recipe != recipes[0] for recipe in recipes)
+    if differ or len({training.labels is None for training in trainings}) > 1:
+        rule = "must be the same for all networks but for their noise, with classes for all or for none"
+        raise ConfigurationError(message("recipe", rule, f"{differ} others", "Train them in groups."))
+    return stacked, recipes[0]
 
 
 def _check(network: ScoreNetwork, data: Tensor, labels: Tensor | None) -> None:
@@ -141,9 +200,10 @@ def _check(network: ScoreNetwork, data: Tensor, labels: Tensor | None) -> None:
         check_classes(labels, network.classes)
 
 
-def _check_loss(loss: Tensor, step: int) -> None:
-    if not bool(torch.isfinite(loss.detach())):
-        raise NotFiniteError(message("loss", "must be finite", f"{float(loss):g} at step {step}", "Lower the rate."))
+def _check_losses(losses: Tensor, step: int) -> None:
+    if not bool(torch.isfinite(losses.detach()).all()):
+        worst = losses[~torch.isfinite(losses)][0].item()
+        raise NotFiniteError(message("loss", "must be finite", f"{worst:g} at step {step}", "Lower the rate."))
 
 
 def check_classes(labels: Tensor, classes: int | None = None) -> int:

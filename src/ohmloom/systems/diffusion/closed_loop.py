@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ohmloom.codesign.diffusion import Score, ScoreNetwork, VariancePreserving, trajectory
+from ohmloom.codesign.diffusion import Score, ScoreNetwork, trajectory
 from ohmloom.systems.diffusion.loops import AnalogueSampler
 
 LARGEST = 1e3  # units; what a network without sense drives further is held there
@@ -36,7 +36,7 @@ def path_error(analogue: AnalogueSampler, start: Tensor) -> PathError:
     """Of a deterministic process from ``start`` (samples, states); the equation is solved by Heun's method."""
     ran, score = analogue.run(start), conditional(analogue.network, analogue.label)
     reverse, steps = analogue.reverse.replace(end=0.0), SUBSTEPS * analogue.settings.ticks
-    digital = trajectory(score, VariancePreserving(), reverse, start, steps=steps, method="heun")
+    digital = trajectory(score, analogue.schedule, reverse, start, steps=steps, method="heun")
     worst = float((ran.points[:, 0] - digital[::SUBSTEPS]).abs().max())
     swing = float(ran.points.max() - ran.points.min())
     return PathError(100 * worst / swing, 100 * ran.at_rail)

@@ -46,9 +46,9 @@ class LetterStudy(Study[LetterSettings]):
         """N(0, 1): (classes, samples, 2)."""
         return torch.randn(self.classes, samples, 2, generator=self.streams.generator(purpose))
 
-    def generated(self, analogue: AnalogueSampler, generator: torch.Generator, samples: int | None = None) -> Tensor:
+    def generated(self, analogue: AnalogueSampler, generator: torch.Generator) -> Tensor:
         """(dies, classes, samples, 2): one run for each class, on the same cells."""
-        start = self.start(samples or self.settings.samples)
+        start = self.start(self.settings.samples)
         ends = [analogue.of_class(label).run(begin, generator).points[-1] for label, begin in enumerate(start)]
         return torch.stack(ends, 1)
 

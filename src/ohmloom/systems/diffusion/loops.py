@@ -27,7 +27,7 @@ class Path(NamedTuple):
 class AnalogueSampler:
     """A loop, its schedules as staircases of converters, and the reverse process that they make it run.
 
-    dx/dτ = β x / 2 + a β gain (W₃ u₂ + b₃): the first multiplier has a β gain, the second β / 2. Time signals,
+    dx/dτ = β x / 2 + a β gain / d (W₃ u₂ + b₃): the first multiplier has a β gain / d, the second β / 2. Time signals,
     gains and biases are digital; only the matrices are in cells. A tick's levels belong to its middle. ``label`` is
     the class of what is generated, whose embedding is added to the time signals.
     """
@@ -72,7 +72,8 @@ class AnalogueSampler:
     def gains(self) -> Staircase:
         """The factors of the two multipliers."""
         held, rates = self.settings, self.rates.float()
-        levels = torch.stack([self.reverse.score_share * self.network.gain * rates, rates / 2], -1)
+        score = self.reverse.score_share * self.network.gain * rates / self.network.divisor(self.middles.float())
+        levels = torch.stack([score, rates / 2], -1)
         return Staircase(levels, held.duration / held.ticks, bits=held.bits, full_scale=float(levels.max()))
 
     def times(self) -> Tensor:
@@ -131,10 +132,12 @@ def written(error: float) -> Device:
 def analogue_sampler(
     network: ScoreNetwork, device: Device, reverse: Reverse, settings: LoopSettings, streams: Streams, *, dies: int = 1,
     bandwidth: bool = False, multipliers: Multipliers | None = None,
+    schedule: VariancePreserving = VariancePreserving(),  # noqa: B008 (frozen)
 ) -> AnalogueSampler:  # fmt: skip
     """Write the network into cells of ``device`` and close the loop; C is what makes a run last the duration.
 
-    ``bandwidth``: with the amplifiers' poles; ``multipliers``: with their errors.
+    ``bandwidth``: with the amplifiers' poles; ``multipliers``: with their errors; ``schedule``: that of the network's
+    training.
     """
     mapping: Mapping = Chip.load("ideal").layer_mapping
     matrices = tuple(
@@ -151,4 +154,4 @@ def analogue_sampler(
         matrices, circuit, ("relu",) * hidden + ("identity",), biases=tuple(bias for _, bias in network.matrices),
         added=((0, width),) * hidden + (None,),
     )  # fmt: skip
-    return AnalogueSampler(loop, network, reverse, VariancePreserving(), settings)
+    return AnalogueSampler(loop, network, reverse, schedule, settings)

@@ -13,11 +13,15 @@ from ohmloom.experiments import Findings
 SHOWN, SPAN, GRID = 1_000, 1.5, 13
 
 
-def plot_points(findings: Findings, clouds: Mapping[str, Tensor]) -> None:
+def plot_points(
+    findings: Findings,
+    clouds: Mapping[str, Tensor],
+    name: str = "point-clouds",
+    what: str = "Data and what is generated",
+) -> None:
     """Points (points, 2) by title, the data first."""
     shown = [{"title": title, "x": points[:SHOWN, 0], "y": points[:SHOWN, 1]} for title, points in clouds.items()]
-    findings.plot("point_clouds", clouds=shown, span=SPAN,
-                  caption=f"{SHOWN:,} points each: data and what is generated.")  # fmt: skip
+    findings.plot("point_clouds", name=name, clouds=shown, span=SPAN, caption=f"{what}: {SHOWN:,} points each.")
 
 
 def plot_scores(findings: Findings, network: ScoreNetwork, ring: Ring, times: tuple[float, ...]) -> None:

@@ -11,7 +11,6 @@ from ohmloom.codesign.diffusion import (
     Score,
     ScoreNetwork,
     ScoreRecipe,
-    score_error,
 )
 from ohmloom.experiments import Context, System, Tier, trainings
 from ohmloom.systems.diffusion import ring_claims as named
@@ -21,21 +20,32 @@ from ohmloom.systems.diffusion.loops import analogue_sampler, written
 from ohmloom.systems.diffusion.pictures import plot_points, plot_scores
 from ohmloom.systems.diffusion.publication import PAPER, SCRIPTS
 from ohmloom.systems.diffusion.ring_checks import exact, multipliers, paths, read_noise, steps
-from ohmloom.systems.diffusion.ring_study import RingStudy
+from ohmloom.systems.diffusion.ring_designs import Generated, compare
+from ohmloom.systems.diffusion.ring_study import RingStudy, Software
 from ohmloom.systems.diffusion.settings import (
+    DESIGNS,
+    EXACT_FLOW,
     FLOW,
     KINDS,
     NOISY_FLOW,
     RELEASED,
     SAMPLERS,
-    Kind,
+    DesignName,
     LoopSettings,
     RingSettings,
-    Wanted,
+    WantedWidth,
 )
 from ohmloom.systems.diffusion.study import mean
-from ohmloom.systems.diffusion.training import restored, ring_data, shuffled, train_to
-from ohmloom.systems.diffusion.write_errors import on_array, show_errors, table_of_errors, write_grid
+from ohmloom.systems.diffusion.training import restored_width, ring_data, shuffled, train_width
+from ohmloom.systems.diffusion.write_errors import (
+    SOUND,
+    Grid,
+    means,
+    on_array,
+    show_errors,
+    table_of_errors,
+    write_grid,
+)
 
 RELEASED_STEPS = 10_000  # of the digital solver
 
@@ -52,62 +62,60 @@ class DiffusionRing(System[RingSettings]):
     tiers = {  # noqa: RUF012
         "smoke": Tier(summary="A short training, few points.", budget=60, settings=RingSettings(
             recipe=ScoreRecipe(steps=1_500, batch=256, rate=5e-3, falling=True), samples=1_000, steps=100,
-            errors=(0.0, 0.1, 0.2), dies=2, read_noises=(0.05,), read_samples=100, gains=(0.05,),
-            offsets=(5e-3,), loop=LoopSettings(gain_bandwidth=5e6))),
+            errors=(0.0, 0.1, 0.2), design_errors=(0.0, 0.1), dies=2, read_noises=(0.05,), read_samples=100,
+            gains=(0.05,), offsets=(5e-3,), loop=LoopSettings(gain_bandwidth=5e6))),
         "standard": Tier(summary="10,000 points, 5 dies, one training seed.", budget=1200, settings=RingSettings()),
-        "full": Tier(summary="The released number of steps, 10 dies, 5 training seeds.", budget=20_000, seeds=5,
-                     settings=RingSettings(recipe=ScoreRecipe(steps=200_000, rate=1e-3, falling=True), dies=10,
-                                           read_samples=10_000)),
+        "full": Tier(summary="Five training seeds of the standard tier's number of steps, 10 dies of each; "
+                             "multipliers, read noise and pictures of the first seed.", budget=2400, seeds=5,
+                     settings=RingSettings(dies=10, read_noises=(0.01, 0.05, 0.2))),
     }  # fmt: skip
 
     def run(self, context: Context[RingSettings]) -> None:
         """Train each network with and without noise; generate in software, on cells, with read noise; price."""
-        torch.set_num_threads(1)  # networks are trained side by side instead
-        settings = context.settings
-        context.findings.data("ring", "real", f"{settings.data:,} drawn points, as published: radius 0.7 ± 0.04")
-        wanted = [Wanted(seed, kind) for seed in context.seeds for kind in KINDS]
-        folder = context.findings.folder / "networks"
-        with trainings(folder, {one: (train_to, (one, settings)) for one in wanted}, context.progress) as under_way:
-            under_way.wait()
-        study = RingStudy(context, {one: restored(one, folder) for one in wanted})
-        for part in (_software, _scores, _controls, _write_errors, _array, steps, paths, multipliers, read_noise,
-                     _pictures, _cost):  # fmt: skip
+        torch.set_num_threads(1)  # groups of networks are trained side by side instead
+        drawn = f"{context.settings.data:,} drawn points, as published: radius 0.7 ± 0.04"
+        context.findings.data("ring", "real", drawn)
+        studies = _trained(context)
+        study = studies["released"]
+        software = _software(study)
+        _controls(study)
+        written_on = _write_errors(study)
+        array = {sampler: of_dies for (what, sampler), of_dies in on_array(study).items() if what == SOUND}
+        compare(studies, Generated(software, written_on, array))
+        for part in (steps, paths, multipliers, read_noise, _pictures, _cost):
             part(study)
         _statements(context)
 
 
-def _software(study: RingStudy) -> None:
+def _trained(context: Context[RingSettings]) -> dict[DesignName, RingStudy]:
+    """Train all designs, seeds and kinds, those of equal width side by side, two widths at a time."""
+    folder = context.findings.folder / "networks"
+    wanted = [WantedWidth(width, tuple(context.seeds)) for width in sorted({d.width for d in DESIGNS.values()})]
+    with trainings(folder, {one: (train_width, (one, context.settings)) for one in wanted},
+                   context.progress) as under_way:  # fmt: skip
+        under_way.wait()
+    networks = {one: network for width in wanted for one, network in restored_width(width, folder).items()}
+    return {name: RingStudy(context, networks, name) for name in DESIGNS}
+
+
+def _software(study: RingStudy) -> Software:
     """All samplers with both networks, on exact weights."""
-    rows, seeds = [], study.context.seeds
+    rows, found = [], study.software()
     floor = study.measured(ring_data(study.settings.samples, study.context.seed, "other data"), study.context.seed)
     study.figure(named.FLOOR, floor[:1])
     study.figure(named.FLOOR_BACK, floor[1:2])
     rows.append(("fresh data", "", *(round(value, 3) for value in floor)))
-    todo: list[tuple[Kind, str]] = [(kind, sampler) for sampler in SAMPLERS for kind in KINDS]
-    for kind, sampler in study.context.progress.track(todo, "digital samplers", total=len(todo)):
-        found = study.arm(f"software/{kind}/{sampler}", lambda k=kind, s=sampler: [
-            study.measured(study.digital(study.network(k, seed), s, seed), seed) for seed in seeds])  # fmt: skip
-        columns = [list(column) for column in zip(*found, strict=True)]
+    for (kind, sampler), of_seeds in found.items():
+        columns = [list(column) for column in zip(*of_seeds, strict=True)]
         study.figure(named.divergence(sampler, kind), columns[0])
         study.figure(named.divergence_back(sampler, kind), columns[1])
-        rows.append((sampler, KINDS[kind], *(round(sum(column) / len(seeds), 3) for column in columns)))
-        if (kind, sampler) == ("noisy", FLOW):
-            study.figure(named.RADIUS_ERROR, [abs(radius - 0.7) for radius in columns[2]])
-            study.figure(named.BAND, columns[4], "%")
-        if (kind, sampler) == ("noisy", "flow, from N(0, 1)"):
+        rows.append((sampler, KINDS[kind], *means(of_seeds)))
+        if (kind, sampler) == ("noisy", EXACT_FLOW):
             study.figure(named.STRICT, columns[4], "%")
     study.findings.table("Digital samplers", ("sampler", "network", *RingStudy.measures), rows,
                          f"{study.settings.samples:,} points, {study.settings.steps} steps of Euler's method; KL in "
                          "nats from 50 x 50 boxes of [-1.2, 1.2]² and one for all outside.")  # fmt: skip
-
-
-def _scores(study: RingStudy) -> None:
-    """How far the learned scores are from the exact one, with both networks."""
-    for kind in KINDS:
-        for t in study.settings.times:
-            networks = [study.network(kind, seed) for seed in study.context.seeds]
-            errors = [100 * score_error(network, Ring(), study.schedule, t) for network in networks]
-            study.figure(named.score_error_at(t, kind), errors, "%")
+    return found
 
 
 def _controls(study: RingStudy) -> None:
@@ -149,16 +157,7 @@ def _pictures(study: RingStudy) -> None:
     plot_scores(study.findings, study.network(), Ring(), study.settings.times[:2])
 
 
-def _array(study: RingStudy) -> None:
-    """The acceptance figures on the array as it is assumed, sound cells, against the same network in software."""
-    sound = on_array(study)["all cells sound", FLOW]
-    digital = study.measured(study.digital(study.network(), FLOW, study.context.seed), study.context.seed)[0]
-    study.figure(named.RATIO, [v[0] / digital for v in sound], "", "dies")
-    study.figure(named.RADIUS_ERROR_CELLS, [abs(v[2] - 0.7) for v in sound], "", "dies")
-    study.figure(named.BAND_CELLS, [v[4] for v in sound], "%", "dies")
-
-
-def _write_errors(study: RingStudy) -> None:
+def _write_errors(study: RingStudy) -> Grid:
     """How much KL rises from no error to 20 %, and what training with noise gives at 10 %."""
     found, rises = write_grid(study), []
     table_of_errors(study, found)
@@ -172,6 +171,7 @@ def _write_errors(study: RingStudy) -> None:
     for sampler, name in ((FLOW, named.HELP), (NOISY_FLOW, named.HELP_NOISY)):
         trained, plain = (mean([of_die[0] for of_die in found[kind, sampler, 0.1]]) for kind in ("noisy", "plain"))
         study.one(name, plain / trained)
+    return found
 
 
 def _cost(study: RingStudy) -> None:
@@ -187,8 +187,9 @@ def _statements(context: Context[RingSettings]) -> None:
         ("Rails and clamps of ±2 V, twenty times a unit; converters' full scale fits the signal.", "assumed"),
         ("Noise of the stochastic sampler adds per time, not held with a deviation of its own per tick as released.",
          "ours"),
-        ("Training takes fewer steps than the released 200,000, at a rate that falls; the full tier takes as many.",
-         "ours"),
+        ("Training takes fewer steps than the released 200,000, at a rate that falls.", "ours"),
+        ("The consistent designs: a schedule that ends at N(0, 1), from which the exact flow starts; arrays put out "
+         "the noise in a point, and a multiplier that follows the schedule anyway divides by its deviation.", "ours"),
         ("The ring is drawn, as the published one is: it is the data set itself.", SCRIPTS),
     ):  # fmt: skip
         context.findings.assumption(text, source)

@@ -57,8 +57,7 @@ def paths(study: RingStudy) -> None:
 
 
 def multipliers(study: RingStudy) -> None:
-    """Errors of gain and offset of the two multipliers before each integrator, on otherwise exact cells; few points,
-    whose floor is higher: the row without errors says how high."""
+    """Errors of gain and offset of the two multipliers before each integrator, on otherwise exact cells."""
     settings = study.settings
     wrong = [("none", Multipliers())]
     wrong += [(f"gain {100 * gain:g} %", Multipliers(gain=gain)) for gain in settings.gains]
@@ -67,13 +66,12 @@ def multipliers(study: RingStudy) -> None:
     for what, errors, sampler in study.context.progress.track(todo, "multipliers", total=len(todo)):
         name = f"multipliers/{what}/{sampler}"
         found = study.arm(name, lambda s=sampler, n=name, e=errors: study.on_cells(
-            "noisy", s, written(0.0), n, settings.dies, multipliers=e, samples=settings.read_samples))  # fmt: skip
+            "noisy", s, written(0.0), n, settings.dies, multipliers=e))  # fmt: skip
         study.figure(f"{study.measures[0]}, multipliers, {what}, {sampler}", [v[0] for v in found], "", "dies")
         rows.append((what, sampler, *(round(mean(list(column)), 3) for column in zip(*found, strict=True))))
     study.findings.table("Errors of multipliers", ("deviation", "sampler", *study.measures), rows,
                          f"Each multiplier of each die has its own; a unit is {show(settings.loop.unit, VOLTAGE)}; "
-                         f"mean of {settings.dies} dies, {settings.read_samples:,} points each, trained with noise. "
-                         "The sizes are assumed.")  # fmt: skip
+                         f"mean of {settings.dies} dies, trained with noise. The sizes are assumed.")  # fmt: skip
 
 
 def read_noise(study: RingStudy) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ohmloom.codesign.diffusion import AutoencoderRecipe, Reverse, ScoreRecipe
+from ohmloom.codesign.diffusion import AutoencoderRecipe, Reverse, ScoreNetwork, ScoreRecipe, VariancePreserving
 from ohmloom.descriptions import Description
 from ohmloom.nn import BoundedRelativeWeights
 from ohmloom.quantities import Hertz, Seconds, Volts
@@ -25,10 +25,49 @@ SAMPLERS = {  # the first two make the 2 x 2 with the two trainings
     "stochastic, rate doubled, from N(0, 1)": Reverse(stochastic=1, rate_factor=2),
 }
 FLOW, NOISY_FLOW = tuple(SAMPLERS)[:2]
+EXACT_FLOW = "flow, from N(0, 1)"
 LETTER_SAMPLERS = {
     "flow, rate times 1.5, from N(0, 1)": Reverse(rate_factor=1.5),  # as released
     "stochastic, rate times 1.5, from N(0, 1)": Reverse(stochastic=1, rate_factor=1.5),
     "stochastic, from N(0, 1)": STOCHASTIC,
+}
+
+
+DesignName = Literal["released", "wide", "consistent", "wide-consistent"]
+CONSISTENT = VariancePreserving(first=0.1, last=20)  # of Song et al., ICLR 2021: at t = 1 data are forgotten
+WIDE = 32
+
+
+class Design(Description):
+    """A score network for the ring and the diffusion that it learns.
+
+    ``divided``: its arrays put out the noise in a point, and the multiplier behind them divides by the deviation.
+    ``kinds``: which trainings it gets. ``flow`` and ``stochastic`` name the samplers that suit it.
+    """
+
+    title: str
+    width: int = Field(default=14, ge=2)
+    schedule: VariancePreserving = VariancePreserving()
+    divided: bool = False
+    kinds: tuple[Kind, ...] = ("noisy",)
+    flow: str = FLOW
+    stochastic: str = NOISY_FLOW
+
+    def network(self, seed: int) -> ScoreNetwork:
+        """Untrained."""
+        return ScoreNetwork(width=self.width, divided=self.schedule if self.divided else None, seed=seed)
+
+    @property
+    def samplers(self) -> dict[str, Reverse]:
+        """The flow and the stochastic one by name."""
+        return {name: SAMPLERS[name] for name in (self.flow, self.stochastic)}
+
+
+DESIGNS: dict[DesignName, Design] = {
+    "released": Design(title="released", kinds=tuple(KINDS)),
+    "wide": Design(title="wide", width=WIDE),
+    "consistent": Design(title="consistent", schedule=CONSISTENT, divided=True, flow=EXACT_FLOW),
+    "wide-consistent": Design(title="wide, consistent", width=WIDE, schedule=CONSISTENT, divided=True, flow=EXACT_FLOW),
 }
 
 
@@ -63,11 +102,20 @@ class RingSettings(Sizes):
     data: int = Field(default=10_000, ge=100)
     recipe: ScoreRecipe = ScoreRecipe(steps=60_000, rate=2e-3, falling=True)
     samples: int = Field(default=10_000, ge=100)
-    read_noises: tuple[float, ...] = (0.01, 0.05, 0.2)  # of each cell, relative, in a read of 1 µs
+    read_noises: tuple[float, ...] = (0.05, 0.2)  # of each cell, relative, in a read of 1 µs
     read_samples: int = 2_000
     gains: tuple[float, ...] = (0.01, 0.05, 0.1)  # of multipliers, deviation
     offsets: tuple[Volts, ...] = (1e-3, 5e-3, 10e-3)  # of multipliers, deviation
     times: tuple[float, ...] = (0.1, 0.5, 1.0)  # at which the score is compared with the exact one
+    design_errors: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2)  # those of ``errors`` at which designs are compared
+
+    @model_validator(mode="after")
+    def _designs_are_compared_where_the_released_one_is(self) -> Self:
+        missing = sorted(set(self.design_errors) - set(self.errors))
+        if missing or not self.design_errors:
+            rule = f"must be some of errors, {self.errors}"
+            raise ValueError(f"design_errors {rule}, got {self.design_errors}. Leave others out, or add them there.")
+        return self
 
 
 class LetterSettings(Sizes):
@@ -86,11 +134,39 @@ class Wanted(NamedTuple):
 
     seed: int
     kind: Kind
+    design: DesignName = "released"
+
+    @property
+    def name(self) -> str:
+        """Of its numbers."""
+        own = f"seed-{self.seed}-{self.kind}"
+        return own if self.design == "released" else f"{self.design}-{own}"
 
     @property
     def file(self) -> str:
         """Its name in the run's folder."""
-        return f"seed-{self.seed}-{self.kind}.safetensors"
+        return f"{self.name}.safetensors"
+
+
+class WantedWidth(NamedTuple):
+    """The networks of one width, of all designs, seeds and kinds: trained side by side and kept in one file."""
+
+    width: int
+    seeds: tuple[int, ...]
+
+    @property
+    def networks(self) -> list[Wanted]:
+        """All of them."""
+        return [
+            Wanted(seed, kind, name)
+            for name, design in DESIGNS.items() if design.width == self.width
+            for seed in self.seeds for kind in design.kinds
+        ]  # fmt: skip
+
+    @property
+    def file(self) -> str:
+        """Its name in the run's folder."""
+        return f"width-{self.width}.safetensors"
 
 
 class WantedCoder(NamedTuple):

@@ -28,12 +28,15 @@ class Study(ABC, Generic[Settings]):
     ``measures`` are the names of what is found of generated points.
     """
 
-    samplers: ClassVar[Mapping[str, Reverse]]
+    samplers: Mapping[str, Reverse]
     measures: ClassVar[tuple[str, ...]]
 
-    def __init__(self, context: Context[Settings], networks: Mapping[Wanted, ScoreNetwork]) -> None:
+    def __init__(
+        self, context: Context[Settings], networks: Mapping[Wanted, ScoreNetwork],
+        schedule: VariancePreserving = VariancePreserving(),  # noqa: B008 (frozen)
+    ) -> None:  # fmt: skip
         self.context, self.settings, self.findings = context, context.settings, context.findings
-        self.networks, self.schedule = networks, VariancePreserving()
+        self.networks, self.schedule = networks, schedule
         self.streams = Streams(context.seed).child("diffusion")
 
     @property
@@ -51,8 +54,8 @@ class Study(ABC, Generic[Settings]):
         """N(0, 1), as many points as ``samples`` stands for."""
 
     @abstractmethod
-    def generated(self, analogue: AnalogueSampler, generator: torch.Generator, samples: int | None = None) -> Tensor:
-        """What a loop generates, by default as many samples as the settings say: (dies, ..., samples, 2)."""
+    def generated(self, analogue: AnalogueSampler, generator: torch.Generator) -> Tensor:
+        """What a loop generates, as many samples as the settings say: (dies, ..., samples, 2)."""
 
     @abstractmethod
     def measured(self, points: Tensor, seed: int) -> list[float]:
@@ -60,7 +63,11 @@ class Study(ABC, Generic[Settings]):
 
     def network(self, kind: Kind = "noisy", seed: int | None = None) -> ScoreNetwork:
         """A trained network; by default that of the first seed."""
-        return self.networks[Wanted(self.context.seed if seed is None else seed, kind)]
+        return self.networks[self.wanted(self.context.seed if seed is None else seed, kind)]
+
+    def wanted(self, seed: int, kind: Kind) -> Wanted:
+        """Which of the run's networks this study looks at."""
+        return Wanted(seed, kind)
 
     def arm(self, name: str, compute: Callable[[], Any]) -> Any:
         """What is computed once per run folder."""
@@ -81,18 +88,24 @@ class Study(ABC, Generic[Settings]):
     ) -> AnalogueSampler:  # fmt: skip
         """The loop of this run's circuit with a network in cells of ``device``."""
         held = self.settings.loop
-        return analogue_sampler(network, device, reverse, held, streams, dies=dies, multipliers=multipliers)
+        return analogue_sampler(network, device, reverse, held, streams, dies=dies, multipliers=multipliers,
+                                schedule=self.schedule)  # fmt: skip
 
     def on_cells(
         self, kind: Kind, sampler: str, device: Device, name: str, dies: int, *, seed: int | None = None,
-        multipliers: Multipliers | None = None, samples: int | None = None,
+        multipliers: Multipliers | None = None,
     ) -> list[list[float]]:  # fmt: skip
         """`measures` of what each die's loop generates."""
         streams, seed = self.streams.child(name), self.context.seed if seed is None else seed
         network, reverse = self.network(kind, seed), self.samplers[sampler]
         analogue = self.sampler(network, device, reverse, streams, dies=dies, multipliers=multipliers)
-        points = self.generated(analogue, streams.generator("noise"), samples)
+        points = self.generated(analogue, streams.generator("noise"))
         return [self.measured(of_die, seed) for of_die in points]
+
+    def on_seeds(self, kind: Kind, sampler: str, device: Device, name: str, dies: int) -> list[list[float]]:
+        """`measures` of ``dies`` dies of each training seed, one seed after the other."""
+        return [of_die for seed in self.context.seeds
+                for of_die in self.on_cells(kind, sampler, device, f"{name}/{seed}", dies, seed=seed)]  # fmt: skip
 
 
 def mean(values: list[float]) -> float:
