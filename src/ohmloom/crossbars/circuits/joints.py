@@ -12,6 +12,8 @@ from numba import njit
 
 from ohmloom.crossbars.circuits.leaves import POSITIVE
 
+LANES = 16  # matrices inverted side by side
+
 
 @njit(cache=True, nogil=True)
 def copy(target, source):  # type: ignore[no-untyped-def]
@@ -81,13 +83,14 @@ def settle(voltages, outward, inverse, alone, own, lines, ahead):  # type: ignor
     """Complete X (batch, nodes, t), and scale its rows to a sum of 1: all terminals at 1 V put all nodes at 1 V.
 
     X comes as the product of S⁻¹ and F without what ``alone`` (batch, nodes), the diagonal of S⁻¹, and ``own`` add.
-    The product of both, a node's own line, is kept apart in ``ahead`` (batch, lines, nodes).
+    The product of both, a node's own line, is kept apart in ``ahead`` (batch, lines, nodes). Without lines X is whole.
     """
     batch, nodes, _ = outward.shape
     for b in range(batch):
         for i in range(nodes):
-            row, sum_ = voltages[b, i], alone[b, i] * 0
-            add_scaled(row, alone[b, i], outward[b, i])
+            row, sum_ = voltages[b, i], outward[b, i, 0] * 0
+            if len(lines):
+                add_scaled(row, alone[b, i], outward[b, i])
             for line in range(len(lines)):
                 add_product(row[lines[line] : lines[line] + nodes], inverse[b, i], own[b, line])
                 ahead[b, line, i] = alone[b, i] * own[b, line, i]
@@ -99,8 +102,8 @@ def settle(voltages, outward, inverse, alone, own, lines, ahead):  # type: ignor
 
 
 @njit(cache=True, nogil=True)
-def prepare(blocks, places, shared, spans, lines, outward, own, voltages, ahead, needed, joined):  # type: ignore[no-untyped-def]
-    """C' (batch, t, t) as far as it needs no product: what the blocks have already, and what was kept apart.
+def assemble(blocks, places, shared, spans, lines, outward, own, voltages, ahead, needed, joined):  # type: ignore[no-untyped-def]
+    """Add to Fᵀ X in ``joined`` (batch, t, t) what the blocks have already, and what was kept apart.
 
     Only within the rectangles ``needed`` (row, end, column, end).
     """
@@ -111,13 +114,6 @@ def prepare(blocks, places, shared, spans, lines, outward, own, voltages, ahead,
             place(joined[b], needed[n], one, shared[0], spans[0], lines, outward[b], ahead[b])
             place(joined[b], needed[n], two, shared[1], spans[1], lines, outward[b], ahead[b])
             couple(joined[b], needed[n], lines, own[b], voltages[b], ahead[b])
-
-
-@njit(cache=True, nogil=True)
-def clear(row):  # type: ignore[no-untyped-def]
-    """Row = 0."""
-    for j in range(len(row)):
-        row[j] = 0
 
 
 @njit(cache=True, nogil=True)
@@ -132,11 +128,10 @@ def place(joined, needed, block, start, spans, lines, outward, ahead):  # type: 
         source, target, length = spans[s]
         for r in range(max(target, begin), min(target + length, stop)):
             row, own = joined[r], block[source + r - target]
-            clear(row[low:high])
             for o in range(2):
                 other, at, count = spans[o, 0], spans[o, 1], min(spans[o, 2], high - spans[o, 1])
                 if count > 0:
-                    copy(row[at : at + count], own[other : other + count])
+                    add(row[at : at + count], own[other : other + count])
             for line in range(len(lines)):
                 at = lines[line]
                 if high == size:
@@ -171,6 +166,64 @@ def couple(joined, needed, lines, own, voltages, ahead):  # type: ignore[no-unty
                 for other in range(len(lines)):
                     if low <= lines[other] + i < high:
                         joined[r, lines[other] + i] += own[line, i] * ahead[other, i]
+
+
+@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
+def invert_together(links, excess):  # type: ignore[no-untyped-def]
+    """As :func:`invert`, ``LANES`` small matrices at a time, side by side so that the processor's vectors are full.
+
+    Between the pivots the matrix stays symmetric: conductances c_ij between nodes that are left, the voltages x_ij that
+    these give to eliminated ones, and between eliminated ones the inverse. Pivot k adds a_ik a_kj / Σ_l c_kl to all.
+    """
+    batch, n, _ = links.shape
+    lanes = min(LANES, batch)
+    work, row = np.zeros((n, n, lanes)), np.empty((n, lanes))
+    ground, sum_, voltage = np.empty((n, lanes)), np.empty(lanes), np.empty(lanes)
+    for start in range(0, batch, lanes):
+        for lane in range(lanes):
+            b = min(start + lane, batch - 1)
+            for i in range(n):
+                ground[i, lane] = excess[b, i]
+                for j in range(i + 1, n):
+                    work[i, j, lane] = links[b, i, j]
+        for k in range(n):
+            eliminate_node(work, ground, row, sum_, voltage, k)
+        for lane in range(min(lanes, batch - start)):
+            for i in range(n):
+                for j in range(i, n):
+                    links[start + lane, i, j] = work[i, j, lane]
+                    links[start + lane, j, i] = work[i, j, lane]
+
+
+@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
+def eliminate_node(work, ground, row, sum_, voltage, k):  # type: ignore[no-untyped-def]
+    """Pivot ``k`` of :func:`invert_together`; of ``work`` (n, n, lanes) the upper triangle is kept."""
+    n, _, lanes = work.shape
+    for lane in range(lanes):
+        sum_[lane] = ground[k, lane]
+    for j in range(n):
+        low, high = min(j, k), max(j, k)
+        for lane in range(lanes):
+            row[j, lane] = work[low, high, lane]
+        if j > k:
+            for lane in range(lanes):
+                sum_[lane] += row[j, lane]
+    for lane in range(lanes):
+        sum_[lane] = 1.0 / sum_[lane]
+        row[k, lane] = 0.0
+    for i in range(n):
+        for lane in range(lanes):
+            voltage[lane] = row[i, lane] * sum_[lane]
+        if i > k:
+            for lane in range(lanes):
+                ground[i, lane] += voltage[lane] * ground[k, lane]
+        for j in range(i, n):
+            for lane in range(lanes):
+                work[i, j, lane] += voltage[lane] * row[j, lane]
+    for j in range(n):
+        low, high = min(j, k), max(j, k)
+        for lane in range(lanes):
+            work[low, high, lane] = sum_[lane] * (row[j, lane] if j != k else 1.0)
 
 
 @njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")

@@ -22,6 +22,8 @@ from torch import Tensor
 
 TOP, LEFT, BOTTOM, RIGHT = range(4)
 SMALL = 64  # nodes: up to here the compiled inverse is the faster one
+TOGETHER = (32, 4)  # up to so many nodes, and from so many joins on, they are inverted side by side
+WHOLE = np.zeros(0, np.int64)
 
 Span = tuple[int, int, int]  # terminals of a block: the first, where it is in the joined block, how many
 Rectangle = tuple[int, int, int, int]  # of a matrix: first row, end, first column, end
@@ -105,23 +107,24 @@ def _join(
     from ohmloom.crossbars.circuits import joints  # numba takes half a second to start
 
     batch, size, nodes = places.shape[1], sum(how.sides), how.nodes
-    lines, spans = _lines(how, across), np.array(how.spans)
+    lines = _lines(how, across) if blocks[0].dtype == torch.float32 else WHOLE
+    spans = np.array(how.spans)
     new, numbers = blocks[0].new_empty, (blocks[0].numpy(), blocks[1].numpy())
     outward, excess, links = new(batch, nodes, size), new(batch, nodes), new(batch, nodes, nodes)
     own, ahead = np.empty((2, batch, len(lines), nodes), outward.numpy().dtype)
     joints.gather(numbers, places, how.start, spans, lines, outward.numpy(), excess.numpy(), links.numpy(), own)
     inverse = invert_links(links, excess)
-    alone = _taken(inverse)
+    alone = _taken(inverse) if len(lines) else excess
     voltages = inverse @ outward
     joints.settle(voltages.numpy(), outward.numpy(), inverse.numpy(), alone.numpy(), own, lines, ahead)
     joined = new(batch, size, size)
-    joints.prepare(
+    for row, end, left, right in needed:
+        part = joined[:, row:end, left:right]
+        torch.baddbmm(part, outward[:, :, row:end].mT, voltages[:, :, left:right], beta=0, out=part)
+    joints.assemble(
         numbers, places, how.start, spans, lines, outward.numpy(), own, voltages.numpy(), ahead, np.array(needed),
         joined.numpy(),
     )  # fmt: skip
-    for row, end, left, right in needed:
-        part = joined[:, row:end, left:right]
-        torch.baddbmm(part, outward[:, :, row:end].mT, voltages[:, :, left:right], out=part)
     for line, start in enumerate(lines):
         voltages[:, :, start : start + nodes].diagonal(dim1=1, dim2=2).add_(torch.from_numpy(ahead[:, line]))
     return Block(joined, how.sides), voltages
@@ -159,10 +162,10 @@ def invert_links(links: Tensor, excess: Tensor) -> Tensor:
     """
     nodes = links.shape[-1]
     if nodes <= SMALL:
-        from ohmloom.crossbars.circuits.joints import invert  # numba takes half a second to start
+        from ohmloom.crossbars.circuits.joints import invert, invert_together  # numba takes half a second to start
 
-        links = links.contiguous()
-        invert(links.numpy(), excess.contiguous().numpy())
+        links, most, few = links.contiguous(), *TOGETHER
+        (invert_together if nodes <= most and len(links) >= few else invert)(links.numpy(), excess.contiguous().numpy())
         return links
     half = nodes // 2
     between = links[:, :half, half:].contiguous()
