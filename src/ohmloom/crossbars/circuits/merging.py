@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 TOP, LEFT, BOTTOM, RIGHT = range(4)
-SMALL = 64  # nodes: up to here the compiled inverse is the faster one
-TOGETHER = (32, 4)  # up to so many nodes, and from so many joins on, they are inverted side by side
-WHOLE = np.zeros(0, np.int64)
+SMALL = 32  # nodes: up to here the compiled inverse is the faster one
+NONE = np.zeros(0, np.int64)
 
 Span = tuple[int, int, int]  # terminals of a block: the first, where it is in the joined block, how many
 Rectangle = tuple[int, int, int, int]  # of a matrix: first row, end, first column, end
@@ -102,12 +101,13 @@ def _join(
 
     What a node shares with its own line outweighs the rest by far where wires conduct well. A long sum in which many
     small numbers meet a large one is rounded the same way each time, so the large one is kept apart and added last:
-    the products leave out S⁻¹'s diagonal and the entries of F on the nodes' own lines.
+    the products leave out S⁻¹'s diagonal and the entries of F on the nodes' own lines. In float64 what is lost is
+    beyond the digits asked for, and nothing is kept apart.
     """
     from ohmloom.crossbars.circuits import joints  # numba takes half a second to start
 
     batch, size, nodes = places.shape[1], sum(how.sides), how.nodes
-    lines = _lines(how, across) if blocks[0].dtype == torch.float32 else WHOLE
+    lines = _lines(how, across) if blocks[0].dtype == torch.float32 else NONE
     spans = np.array(how.spans)
     new, numbers = blocks[0].new_empty, (blocks[0].numpy(), blocks[1].numpy())
     outward, excess, links = new(batch, nodes, size), new(batch, nodes), new(batch, nodes, nodes)
@@ -162,10 +162,10 @@ def invert_links(links: Tensor, excess: Tensor) -> Tensor:
     """
     nodes = links.shape[-1]
     if nodes <= SMALL:
-        from ohmloom.crossbars.circuits.joints import invert, invert_together  # numba takes half a second to start
+        from ohmloom.crossbars.circuits.joints import invert  # numba takes half a second to start
 
-        links, most, few = links.contiguous(), *TOGETHER
-        (invert_together if nodes <= most and len(links) >= few else invert)(links.numpy(), excess.contiguous().numpy())
+        links = links.contiguous()
+        invert(links.numpy(), excess.contiguous().numpy())
         return links
     half = nodes // 2
     between = links[:, :half, half:].contiguous()
