@@ -117,7 +117,8 @@ def batches(pairs: int) -> list[Result]:
 def operations(conductance: Tensor) -> int:
     """Floating-point operations of eliminating one array: its matrix products, small inverses and leaves.
 
-    A small inverse is 2 n³; a leaf's pivot with k neighbours k² (one triangle). Work on single entries is left out.
+    A small inverse is n³ and a leaf's pivot with k neighbours k² (one triangle of both). Work on single entries is left
+    out.
     """
     from ohmloom.crossbars.circuits import joints, leaves
 
@@ -125,7 +126,7 @@ def operations(conductance: Tensor) -> int:
 
     def counted(links: np.ndarray, excess: np.ndarray) -> None:
         nonlocal inverses
-        inverses += len(links) * 2 * links.shape[1] ** 3
+        inverses += len(links) * links.shape[1] ** 3
         real(links, excess)
 
     with FlopCounterMode(display=False) as counter, mock.patch.object(joints, "invert", counted):

@@ -351,14 +351,14 @@ def test_mean_output_lost(size: int) -> None:
 
 
 def test_compiled_inverse_is_an_inverse() -> None:
-    for size in (1, 5, 16, 17, 40):
-        links = torch.rand(3, size, size, dtype=torch.float64)
+    for count, size in ((3, 1), (3, 5), (1, 16), (37, 17), (3, 40), (2, 100)):
+        links = torch.rand(count, size, size, dtype=torch.float64)
         links = links + links.mT
-        excess = torch.rand(3, size, dtype=torch.float64)
+        excess = torch.rand(count, size, dtype=torch.float64)
         off = links - torch.diag_embed(links.diagonal(dim1=1, dim2=2))
         matrix = torch.diag_embed(excess + off.sum(-1)) - off
         inverse = merging.invert_links(links.clone(), excess)
-        assert torch.allclose(inverse @ matrix, torch.eye(size, dtype=torch.float64).expand(3, -1, -1), atol=1e-12)
+        assert torch.allclose(inverse @ matrix, torch.eye(size, dtype=torch.float64).expand(count, -1, -1), atol=1e-12)
 
 
 BAD = [

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,4 +38,20 @@ def test_slope_is_the_derivative():
         (gradient,) = torch.autograd.grad(law.effective_voltage(v).sum(), v)
         effective, slope = law.with_slope(v.detach())
         torch.testing.assert_close(slope, gradient, rtol=1e-12, atol=0)
-        assert torch.equal(effective, law.effective_voltage(v.detach()))
+        torch.testing.assert_close(effective, law.effective_voltage(v.detach()), rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("largest", [1e-9, 0.5, 3.0, 30.0, 700.0])
+def test_compiled_sinh_and_cosh_are_those_of_the_library(largest):
+    """Relative to each number, within what the rounding of the angle does to it; odd; beyond the range inf."""
+    angle = largest * torch.linspace(-1, 1, 1501, dtype=torch.float64)
+    sine, slope = HyperbolicSine(scale=1.0).with_slope(angle)
+    bound = 1e-15 * max(largest, 1)
+    assert torch.allclose(sine, angle.sinh(), rtol=bound, atol=0)
+    assert torch.allclose(slope, angle.cosh(), rtol=bound, atol=0)
+    assert torch.equal(sine, -HyperbolicSine(scale=1.0).with_slope(-angle)[0])
+    beyond = torch.tensor([0.0, 800.0, -800.0, math.inf, math.nan], dtype=torch.float64)
+    sine, slope = HyperbolicSine(scale=1.0).with_slope(beyond)
+    assert sine[:4].tolist() == [0.0, math.inf, -math.inf, math.inf]
+    assert slope[:4].tolist() == [1.0, math.inf, math.inf, math.inf]
+    assert sine[4].isnan()

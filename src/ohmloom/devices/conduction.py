@@ -72,5 +72,11 @@ class HyperbolicSine(Conduction):
         return self.scale * torch.sinh(voltage / self.scale)
 
     def with_slope(self, voltage: Tensor) -> tuple[Tensor, Tensor]:
-        sine = torch.sinh(voltage / self.scale)
-        return self.scale * sine, (1 + sine.square()).sqrt()  # cosh² = 1 + sinh²
+        angle = voltage / self.scale
+        if angle.dtype != torch.float64 or angle.requires_grad or not angle.is_cpu:
+            return self.scale * angle.sinh(), angle.cosh()
+        from ohmloom.devices.hyperbolic import sine_and_cosine  # numba takes half a second to start
+
+        sine, cosine, angle = torch.empty_like(angle), torch.empty_like(angle), angle.contiguous()
+        sine_and_cosine(*(t.view(-1).numpy() for t in (angle, sine, cosine)))
+        return sine.mul_(self.scale), cosine

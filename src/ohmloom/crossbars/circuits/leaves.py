@@ -193,8 +193,8 @@ def eliminate(conductance, row_links, column_links, sense, where, leaf, out):  #
     for start in range(0, count, lanes):
         load(conductance, row_links, column_links, sense, start, where, leaf, cells, ends, links, top, steps)
         factor(cells, ends, links, top, steps, network, voltages, inverses, False)
-        for lane in range(min(lanes, count - start)):
-            for i in range(size):
+        for i in range(size):
+            for lane in range(min(lanes, count - start)):
                 out[start + lane, i, i] = 0.0
                 for j in range(i + 1, size):
                     out[start + lane, i, j] = network[i, j, lane]

@@ -161,15 +161,20 @@ def apply(g, segment, inverse, r, z, s):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
+def direct(beta, length, way, direction, place):  # type: ignore[no-untyped-def]
+    """Direction = way + β direction, place += length direction; few arrays, or the compiler does not vectorise."""
+    for j in range(len(place)):
+        direction[j] = way[j] + beta * direction[j]
+        place[j] += length * direction[j]
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
 def advance(alpha, beta, segment, inverse, x, r, p, q, z, s):  # type: ignore[no-untyped-def]
     """p = z + β p, q = s + β q, x += α p, r -= α q, and at once the forward half of the next column solve into z."""
     rows, columns = r.shape
     for i in range(rows):
-        for j in range(columns):
-            p[i, j] = z[i, j] + beta * p[i, j]
-            q[i, j] = s[i, j] + beta * q[i, j]
-            x[i, j] += alpha * p[i, j]
-            r[i, j] -= alpha * q[i, j]
+        direct(beta, alpha, z[i], p[i], x[i])
+        direct(beta, -alpha, s[i], q[i], r[i])
         if i == 0:
             for j in range(columns):
                 z[0, j] = r[0, j] * inverse[0, j]
@@ -191,6 +196,7 @@ def correct_one(  # type: ignore[no-untyped-def]
     sweep_down(r, column_segment, column_inverse, z)
     first = sweep_up(r, column_segment, column_inverse, z)
     if not first > target:
+        x[:], row_step[:] = 0, 0
         return 0, first
     # A Newton step squares its residual, so a linear system is solved about as far as that reaches.
     target = max(target / 4, first * min(forcing, first * tolerance / target))
@@ -225,9 +231,9 @@ def correct(  # type: ignore[no-untyped-def]
 
     g is (inputs or 1, rows, columns), rests and steps (2, inputs, rows, columns) for rows and columns. r · P r is the
     square of a residual, in amperes times volts; ``targets`` (inputs) are ``stops[0]`` of a reference. Where it is at
-    most the target nothing is done; else it falls to ``stops[1]`` of its first value, or as far as that value is below
-    its reference, if ``most`` iterations suffice. Iterations go to ``counts``, the first r · P r to ``norms`` (inputs);
-    ``work`` is (5, rows, columns).
+    most the target the correction is 0; else it falls to ``stops[1]`` of its first value, or as far as that value is
+    below its reference, if ``most`` iterations suffice. Iterations go to ``counts``, the first r · P r to ``norms``
+    (inputs); ``work`` is (5, rows, columns).
     """
     for k in range(rests.shape[1]):
         at = k if g.shape[0] > 1 else 0
@@ -238,25 +244,83 @@ def correct(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=EXACT)
-def balance(current, row_line, column_line, drops, rests, largest, energy):  # type: ignore[no-untyped-def]
+def balance(current, row_line, column_line, drops, rests, found):  # type: ignore[no-untyped-def]
     """What is left at each node, current - L_w U and current - L_b D, into ``rests``.
 
-    drops and rests are (2, inputs, rows, columns); the largest of either goes to ``largest`` (inputs), the energy lost
-    in the lines, the sum of current (U + D), to ``energy[0]`` (inputs), and the sum
-    of segment drop², whose rounding no step can undo, to ``energy[1]``.
+    drops and rests are (2, inputs, rows, columns). Into ``found`` (4, inputs) go the largest rest; the energy lost in
+    the lines, the sum of current (U + D); the sum of segment drop², whose rounding no step can undo; and the largest
+    current of a cell, a row or a column.
     """
     inputs, rows, columns = current.shape
-    worst, total, held = np.empty(columns), np.empty(columns), np.empty(columns)
+    worst, held, lost = np.empty(columns), np.empty(columns), np.empty(columns)
+    peak, through = np.empty(columns), np.empty(columns)
     for k in range(inputs):
-        worst[:], total[:], held[:] = 0, 0, 0
+        worst[:], held[:], lost[:], peak[:], through[:] = 0, 0, 0, 0, 0
+        most = 0.0
         for i in range(rows):
             row_balance(current[k, i], row_line, drops[0, k, i], rests[0, k, i])
             column_balance(current[k], column_line, drops[1, k], rests[1, k], i)
             for j in range(columns):
                 worst[j] = max(worst[j], abs(rests[0, k, i, j]), abs(rests[1, k, i, j]))
-                total[j] += current[k, i, j] * (drops[0, k, i, j] + drops[1, k, i, j])
+                lost[j] += current[k, i, j] * (drops[0, k, i, j] + drops[1, k, i, j])
                 held[j] += row_line[0] * drops[0, k, i, j] ** 2 + column_line[0] * drops[1, k, i, j] ** 2
-        largest[k], energy[0, k], energy[1, k] = worst.max(), total.sum(), held.sum()
+            for j in range(columns):
+                peak[j] = max(peak[j], abs(current[k, i, j]))
+                through[j] += current[k, i, j]
+            most = max(most, abs(total(current[k, i])))
+        found[0, k], found[1, k], found[2, k] = worst.max(), lost.sum(), held.sum()
+        found[3, k] = max(most, peak.max(), np.abs(through).max())
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def total(values):  # type: ignore[no-untyped-def]
+    """Σ of values (numbers,)."""
+    found = 0.0
+    for j in range(len(values)):
+        found += values[j]
+    return found
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def product(ones, others):  # type: ignore[no-untyped-def]
+    """Σ ones others of two arrays (rows, columns)."""
+    found = 0.0
+    for i in range(ones.shape[0]):
+        for j in range(ones.shape[1]):
+            found += ones[i, j] * others[i, j]
+    return found
+
+
+@njit(cache=True, nogil=True)
+def along(rests, steps, found):  # type: ignore[no-untyped-def]
+    """How steeply the potential falls along the steps, Σ rests steps (inputs), both (2, inputs, rows, columns)."""
+    for k in range(rests.shape[1]):
+        found[k] = product(rests[0, k], steps[0, k]) + product(rests[1, k], steps[1, k])
+
+
+@njit(cache=True, nogil=True, fastmath=EXACT)
+def move(applied, start, steps, lengths, drops, voltage):  # type: ignore[no-untyped-def]
+    """Drops = start + length step, and voltage = applied - drops of rows and of columns; lengths (inputs)."""
+    _, inputs, rows, _ = drops.shape
+    for k in range(inputs):
+        for i in range(rows):
+            for line in range(2):
+                go(start[line, k, i], lengths[k], steps[line, k, i], drops[line, k, i])
+            remain(applied[k, i], drops[0, k, i], drops[1, k, i], voltage[k, i])
+
+
+@njit(cache=True, nogil=True, fastmath=EXACT)
+def go(start, length, step, place):  # type: ignore[no-untyped-def]
+    """Place = start + length step."""
+    for j in range(len(place)):
+        place[j] = start[j] + length * step[j]
+
+
+@njit(cache=True, nogil=True, fastmath=EXACT)
+def remain(applied, one, other, voltage):  # type: ignore[no-untyped-def]
+    """Voltage = applied - one - other."""
+    for j in range(len(voltage)):
+        voltage[j] = applied[j] - one[j] - other[j]
 
 
 @njit(cache=True, nogil=True, fastmath=EXACT)

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 TOP, LEFT, BOTTOM, RIGHT = range(4)
-SMALL = 64  # nodes: up to here the compiled inverse is the faster one
+SMALL = 32  # nodes: up to here the compiled inverse is the faster one
+NONE = np.zeros(0, np.int64)
 
 Span = tuple[int, int, int]  # terminals of a block: the first, where it is in the joined block, how many
 Rectangle = tuple[int, int, int, int]  # of a matrix: first row, end, first column, end
@@ -100,28 +101,30 @@ def _join(
 
     What a node shares with its own line outweighs the rest by far where wires conduct well. A long sum in which many
     small numbers meet a large one is rounded the same way each time, so the large one is kept apart and added last:
-    the products leave out S⁻¹'s diagonal and the entries of F on the nodes' own lines.
+    the products leave out S⁻¹'s diagonal and the entries of F on the nodes' own lines. In float64 what is lost is
+    beyond the digits asked for, and nothing is kept apart.
     """
     from ohmloom.crossbars.circuits import joints  # numba takes half a second to start
 
     batch, size, nodes = places.shape[1], sum(how.sides), how.nodes
-    lines, spans = _lines(how, across), np.array(how.spans)
+    lines = _lines(how, across) if blocks[0].dtype == torch.float32 else NONE
+    spans = np.array(how.spans)
     new, numbers = blocks[0].new_empty, (blocks[0].numpy(), blocks[1].numpy())
     outward, excess, links = new(batch, nodes, size), new(batch, nodes), new(batch, nodes, nodes)
     own, ahead = np.empty((2, batch, len(lines), nodes), outward.numpy().dtype)
     joints.gather(numbers, places, how.start, spans, lines, outward.numpy(), excess.numpy(), links.numpy(), own)
     inverse = invert_links(links, excess)
-    alone = _taken(inverse)
+    alone = _taken(inverse) if len(lines) else excess
     voltages = inverse @ outward
     joints.settle(voltages.numpy(), outward.numpy(), inverse.numpy(), alone.numpy(), own, lines, ahead)
     joined = new(batch, size, size)
-    joints.prepare(
+    for row, end, left, right in needed:
+        part = joined[:, row:end, left:right]
+        torch.baddbmm(part, outward[:, :, row:end].mT, voltages[:, :, left:right], beta=0, out=part)
+    joints.assemble(
         numbers, places, how.start, spans, lines, outward.numpy(), own, voltages.numpy(), ahead, np.array(needed),
         joined.numpy(),
     )  # fmt: skip
-    for row, end, left, right in needed:
-        part = joined[:, row:end, left:right]
-        torch.baddbmm(part, outward[:, :, row:end].mT, voltages[:, :, left:right], out=part)
     for line, start in enumerate(lines):
         voltages[:, :, start : start + nodes].diagonal(dim1=1, dim2=2).add_(torch.from_numpy(ahead[:, line]))
     return Block(joined, how.sides), voltages

@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ohmloom.crossbars.circuits.branches import Branches, Flow
+from ohmloom.crossbars.circuits.branches import Branches
 from ohmloom.crossbars.circuits.solution import Outcome, Stats
 from ohmloom.crossbars.circuits.wires import Wires
 
@@ -29,6 +30,9 @@ SHORTEST = 2.0**-40  # of a Newton step
 SMALL = 1e-5  # a residual at which steps need no check any more
 BALANCE = 1e-6  # of the largest current: more at any node is no solution, whatever the energies
 PATIENCE = 4  # steps without progress before rounding is blamed
+
+
+Numbers = NDArray[np.float64]
 
 
 class Limits(NamedTuple):
@@ -68,27 +72,25 @@ class Newton:
         from ohmloom.crossbars.circuits import line_sweeps  # numba takes half a second to start
 
         self.sweeps, self.branches, self.lines, self.limits = line_sweeps, branches, lines, limits
-        self.applied = applied
+        self.applied = applied.numpy()
         # Through a cell that is better than the wires flows no more than the wires let through.
-        through = branches.conductance.clamp(max=min(lines.rows[0], lines.columns[0])).sum()
-        self.rounding = 4 * EPSILON**2 * through * scale.square()  # A V
-        self.faintest = 64 * EPSILON * through * scale  # A
+        through = float(branches.conductance.clamp(max=min(lines.rows[0], lines.columns[0])).sum())
+        self.rounding = 4 * EPSILON**2 * through * scale.numpy() ** 2  # A V
+        self.faintest = 64 * EPSILON * through * scale.numpy()  # A
         self.linear = branches.conduction.ohmic
         inputs = len(applied)
-        self.drops = torch.zeros(2, *applied.shape, dtype=applied.dtype)  # V of rows and columns
-        self.rests, self.step = torch.empty_like(self.drops), torch.empty_like(self.drops)  # A, V
+        self.drops = np.zeros((2, *applied.shape))  # V of rows and columns
+        self.spare, self.rests, self.step = (np.zeros_like(self.drops) for _ in range(3))  # V, A, V
+        self.voltage = torch.empty_like(applied)  # V of the branches
         self.used, self.counts = np.zeros(inputs, np.int64), np.zeros(inputs, np.int64)  # iterations: all, of a step
-        self.norms = torch.zeros(inputs, dtype=applied.dtype)  # r · P r before a linear solve, A V
-        self.imbalance = torch.zeros(inputs, dtype=applied.dtype)  # A
-        self.energy = torch.zeros(
-            2, inputs, dtype=applied.dtype
-        )  # W lost in the lines; W of the drops' rounding / eps²
+        self.norms, self.along = np.zeros(inputs), np.empty(inputs)  # A V: r · P r before a linear solve; of a step
+        self.found = np.zeros((4, inputs))  # see `balance`: A, W, W, A
         shape = ((1 if self.linear else inputs), *applied.shape[1:])
         lanes = line_sweeps.LANES
         self.factors = np.empty((shape[0], -(-shape[1] // lanes), shape[2], lanes)), np.empty(shape)
         self.work = np.empty((5, *shape[1:]))
         self.taken = 0  # steps
-        self.flow = self._move(self.drops)
+        self._move(self.drops, np.zeros(inputs))
 
     def run(self) -> Outcome:
         """Take steps until all inputs have converged, or say why they do not."""
@@ -97,7 +99,7 @@ class Newton:
             self.taken = step
             left = self.limits.iterations - self.used
             residual = self._solve(left)
-            if not residual.isfinite().all():
+            if not np.isfinite(residual).all():
                 return Outcome.NOT_FINITE
             undone = (residual > self.limits.tolerance) | ~self.balanced
             if not undone.any():
@@ -106,69 +108,62 @@ class Newton:
             best, stuck = (worst, 0) if worst < best / 2 else (best, stuck + 1)
             if stuck >= PATIENCE and (self.linear or not self.rough.any()):
                 return Outcome.ROUNDING
-            if (left[undone.numpy()] <= 0).any():
+            if (left[undone] <= 0).any():
                 return Outcome.ITERATIONS
             self._advance()
         return Outcome.STEPS
 
-    def _solve(self, left: np.ndarray) -> Tensor:
+    def _solve(self, left: Numbers) -> Numbers:
         """The residual (inputs) of where we are, and the next step for the inputs whose residual is too large."""
-        slope = self.flow.slope
+        slope, tolerance = self.flow.slope.numpy(), self.limits.tolerance
         if self.taken == 0 or not self.linear:
-            self.sweeps.factor(slope.numpy(), *self.lines, *self.factors)
-        energy, held = self.energy
+            self.sweeps.factor(slope, *self.lines, *self.factors)
+        imbalance, energy, held, _ = self.found
         rounding = self.rounding + 4 * EPSILON**2 * held
-        reference = torch.maximum(energy, rounding / self.limits.tolerance**2)
+        reference = np.maximum(energy, rounding / tolerance**2)
         # Far from the solution of a steep law the energies mean little: the currents must balance too.
-        self.balanced = (self.imbalance <= self.faintest) | (self._kirchhoff() <= BALANCE)
-        targets = (self.limits.tolerance**2 * reference).where(self.balanced, torch.finfo(energy.dtype).tiny)
-        forcing = self.limits.tolerance / 2 if self.linear else FORCING
-        self.step.zero_()
+        self.balanced = (imbalance <= self.faintest) | (self._kirchhoff() <= BALANCE)
+        targets = np.where(self.balanced, tolerance**2 * reference, np.finfo(float).tiny)
+        forcing = tolerance / 2 if self.linear else FORCING
         self.sweeps.correct(
-            slope.numpy(), self.lines.rows[0], self.factors[0], self.lines.columns[0], self.factors[1],
-            self.rests.numpy(), targets.numpy(), (self.limits.tolerance**2, forcing**2), left, self.step.numpy(),
-            self.counts, self.norms.numpy(), self.work,
+            slope, self.lines.rows[0], self.factors[0], self.lines.columns[0], self.factors[1], self.rests, targets,
+            (tolerance**2, forcing**2), left, self.step, self.counts, self.norms, self.work,
         )  # fmt: skip
         self.used += self.counts
         self.rough = (self.norms > SMALL**2 * energy) | ~self.balanced
-        residual = (self.norms / reference).sqrt()
-        self.residual = torch.where(self.norms == 0, 0.0, residual)  # also where nothing is applied
+        nothing = self.norms == 0  # also where nothing is applied
+        self.residual = np.sqrt(np.where(nothing, 0, self.norms) / np.where(nothing, 1, reference))
         return self.residual
 
     def _advance(self) -> None:
         """Go the step, or a part of it for inputs where the potential would rise steeply at its end."""
-        if self.linear:
-            self.flow = self._move(self.drops + self.step)
-            return
-        start, length = self.drops, torch.ones_like(self.residual)
+        start, length = self.drops, np.ones_like(self.residual)
+        self.drops, self.spare = self.spare, start
         downhill = self._along_step()
         while True:
-            self.flow = self._move(torch.addcmul(start, length[:, None, None], self.step))
-            uphill = -self._along_step()
-            over = ~(uphill <= downhill / 2) & self.rough
+            self._move(start, length)
+            if self.linear or not self.rough.any():
+                return
+            over = ~(-self._along_step() <= downhill / 2) & self.rough
             if not over.any() or float(length.min()) < SHORTEST:
                 return
-            length = torch.where(over, length / 2, length)
+            length = np.where(over, length / 2, length)
 
-    def _along_step(self) -> Tensor:
+    def _along_step(self) -> Numbers:
         """How steeply the potential falls along the step, (inputs) W."""
-        return torch.linalg.vecdot(self.rests.flatten(2), self.step.flatten(2)).sum(0)
+        self.sweeps.along(self.rests, self.step, self.along)
+        return self.along.copy()
 
-    def _move(self, drops: Tensor) -> Flow:
-        """The flow at these drops, and what it leaves at the nodes."""
-        self.drops = drops
-        flow = self.branches.flow(self.applied - drops[0] - drops[1])
-        self.sweeps.balance(
-            flow.current.numpy(), *self.lines, drops.numpy(), self.rests.numpy(),
-            self.imbalance.numpy(), self.energy.numpy(),
-        )  # fmt: skip
-        return flow
+    def _move(self, start: Numbers, length: Numbers) -> None:
+        """Go ``length`` (inputs) of the step from these drops: the flow there, and what it leaves at the nodes."""
+        self.sweeps.move(self.applied, start, self.step, length, self.drops, self.voltage.numpy())
+        self.flow = self.branches.flow(self.voltage)
+        self.sweeps.balance(self.flow.current.numpy(), *self.lines, self.drops, self.rests, self.found)
 
-    def _kirchhoff(self) -> Tensor:
+    def _kirchhoff(self) -> Numbers:
         """The largest imbalance at a node over the largest current of a cell, a row or a column (inputs)."""
-        current = self.flow.current
-        totals = [total.abs().amax(1) for total in (current.sum(1), current.sum(2), current.flatten(1))]
-        return self.imbalance / torch.stack(totals).amax(0).clamp(min=torch.finfo(current.dtype).tiny)
+        with np.errstate(invalid="ignore"):  # infinite currents: the residual says so
+            return self.found[0] / np.maximum(self.found[3], np.finfo(float).tiny)
 
     def stats(self) -> Stats:
         """What it took."""

@@ -135,9 +135,9 @@ def _inputs(branches: Branches, voltage: Tensor, wires: Wires, termination: Term
         lines, end = Lines.of(wires, termination), 0 if wires.columns_to == "top" else -1
         newton = Newton(branches, lines, applied, voltage.abs().amax(-1), limits)
         outcome = newton.run()
-        flow, stats = newton.flow, newton.stats()
-        rows, rises = rows - newton.drops[0], rises + newton.drops[1]
-        currents, sensed = max(lines.columns[1:]) * newton.drops[1, :, end], rises[:, end]
+        flow, stats, drops = newton.flow, newton.stats(), torch.from_numpy(newton.drops)
+        rows, rises = rows - drops[0], rises + drops[1]
+        currents, sensed = max(lines.columns[1:]) * drops[1, :, end], rises[:, end]
     open_ends = termination == "open"
     power = (flow.current.sum(2) * voltage).sum(1)
     return Solution(
