@@ -117,19 +117,25 @@ def batches(pairs: int) -> list[Result]:
 def operations(conductance: Tensor) -> int:
     """Floating-point operations of eliminating one array: its matrix products, small inverses and leaves.
 
-    A small inverse is n³ and a leaf's pivot with k neighbours k² (one triangle of both). Work on single entries is left
-    out.
+    A small inverse is 2 n³, n³ where they go together; a leaf's pivot with k neighbours k² (one triangle of both). Work
+    on single entries is left out.
     """
     from ohmloom.crossbars.circuits import joints, leaves
 
-    inverses, real = 0, joints.invert
+    inverses, one, together = 0, joints.invert, joints.invert_together
 
-    def counted(links: np.ndarray, excess: np.ndarray) -> None:
+    def whole(links: np.ndarray, excess: np.ndarray) -> None:
+        nonlocal inverses
+        inverses += len(links) * 2 * links.shape[1] ** 3
+        one(links, excess)
+
+    def triangle(links: np.ndarray, excess: np.ndarray) -> None:
         nonlocal inverses
         inverses += len(links) * links.shape[1] ** 3
-        real(links, excess)
+        together(links, excess)
 
-    with FlopCounterMode(display=False) as counter, mock.patch.object(joints, "invert", counted):
+    counted = mock.patch.multiple(joints, invert=whole, invert_together=triangle)
+    with FlopCounterMode(display=False) as counter, counted:
         effective_conductance(conductance, OHM)
     (p, high), (q, wide) = (leaf_size(lines) for lines in conductance.shape)
     active = np.empty(2 * p + 4 * q, np.int64)

@@ -189,13 +189,11 @@ def couple(joined, needed, lines, own, voltages, ahead):  # type: ignore[no-unty
 
 
 @njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
-def invert(links, excess):  # type: ignore[no-untyped-def]
-    """Overwrite ``links`` (batch, n, n) >= 0 by the inverse of diag(excess + row sums of links) - links.
+def invert_together(links, excess):  # type: ignore[no-untyped-def]
+    """As :func:`invert`, ``LANES`` small matrices at a time, side by side so that the processor's vectors are full.
 
-    The diagonal of ``links`` is not read. ``LANES`` matrices go together, side by side so that the processor's vectors
-    are full. Between the pivots a matrix stays symmetric: conductances c_ij between nodes that are left, the voltages
-    x_ij that these give to eliminated ones, and between eliminated ones the inverse. Pivot k adds a_ik a_kj / Σ_l c_kl
-    to every a_ij.
+    Between the pivots the matrix stays symmetric: conductances c_ij between nodes that are left, the voltages x_ij that
+    these give to eliminated ones, and between eliminated ones the inverse. Pivot k adds a_ik a_kj / Σ_l c_kl to all.
     """
     batch, n, _ = links.shape
     lanes = min(LANES, batch)
@@ -219,7 +217,7 @@ def invert(links, excess):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
 def eliminate_node(work, ground, row, sum_, voltage, k):  # type: ignore[no-untyped-def]
-    """Pivot ``k`` of :func:`invert`; of ``work`` (n, n, lanes) the upper triangle is kept."""
+    """Pivot ``k`` of :func:`invert_together`; of ``work`` (n, n, lanes) the upper triangle is kept."""
     n, _, lanes = work.shape
     for lane in range(lanes):
         sum_[lane] = ground[k, lane]
@@ -249,7 +247,61 @@ def eliminate_node(work, ground, row, sum_, voltage, k):  # type: ignore[no-unty
 
 
 @njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
+def invert(links, excess):  # type: ignore[no-untyped-def]
+    """Overwrite ``links`` (batch, n, n) >= 0 by the inverse of diag(excess + row sums of links) - links.
+
+    The diagonal of ``links`` is not read. Four pivots go together; what pads them is nodes of their own.
+    """
+    batch, n, _ = links.shape
+    size = -(-n // 4) * 4
+    work = np.empty((size, -(-(size + 1) // 16) * 16))  # column ``size`` is the ground; whole vectors
+    for b in range(batch):
+        work[:] = 0.0
+        for i in range(n):
+            for j in range(n):
+                work[i, j] = links[b, i, j]
+            work[i, size] = excess[b, i]
+        work[n:, size] = 1.0
+        for k in range(0, size, 4):
+            for c in range(k, k + 4):
+                solve_row(work[c], c, size)
+                for d in range(k, k + 4):
+                    if d != c:
+                        factor = work[d, c]
+                        work[d, c] = 0.0
+                        add_scaled(work[d], factor, work[c])
+            for i in range(size):
+                if i < k or i >= k + 4:
+                    add_four(work[i], k, work[k], work[k + 1], work[k + 2], work[k + 3])
+        for i in range(n):
+            for j in range(n):
+                links[b, i, j] = work[i, j]
+
+
+@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
+def solve_row(row, pivot, ground):  # type: ignore[no-untyped-def]
+    """The pivot's own equation: its entries over the sum of those that are not eliminated yet."""
+    total = 0.0
+    for j in range(pivot + 1, ground + 1):
+        total += row[j]
+    row[pivot] = 1.0
+    total = 1.0 / total
+    for j in range(len(row)):
+        row[j] *= total
+
+
+@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
 def add_scaled(target, factor, source):  # type: ignore[no-untyped-def]
     """Target += factor source."""
     for j in range(len(target)):
         target[j] += factor * source[j]
+
+
+@njit(cache=True, nogil=True, fastmath=POSITIVE, error_model="numpy")
+def add_four(target, k, a, b, c, d):  # type: ignore[no-untyped-def]
+    """Replace nodes k to k + 3 in a row by their equations."""
+    e, f, g, h = target[k], target[k + 1], target[k + 2], target[k + 3]
+    for j in range(k, k + 4):
+        target[j] = 0.0
+    for j in range(len(target)):
+        target[j] += e * a[j] + f * b[j] + g * c[j] + h * d[j]

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 TOP, LEFT, BOTTOM, RIGHT = range(4)
-SMALL = 32  # nodes: up to here the compiled inverse is the faster one
+SMALL = 64  # nodes: up to here the compiled inverse is the faster one
+TOGETHER = (32, 4)  # up to so many nodes, and from so many joins on, they are inverted side by side
 NONE = np.zeros(0, np.int64)
 
 Span = tuple[int, int, int]  # terminals of a block: the first, where it is in the joined block, how many
@@ -162,9 +163,10 @@ def invert_links(links: Tensor, excess: Tensor) -> Tensor:
     """
     nodes = links.shape[-1]
     if nodes <= SMALL:
-        from ohmloom.crossbars.circuits.joints import invert  # numba takes half a second to start
+        from ohmloom.crossbars.circuits import joints  # numba takes half a second to start
 
-        links = links.contiguous()
+        links, (most, few) = links.contiguous(), TOGETHER
+        invert = joints.invert_together if nodes <= most and len(links) >= few else joints.invert
         invert(links.numpy(), excess.contiguous().numpy())
         return links
     half = nodes // 2
