@@ -113,7 +113,7 @@ class Newton:
             self._advance()
         return Outcome.STEPS
 
-    def _solve(self, left: Numbers) -> Numbers:
+    def _solve(self, left: NDArray[np.int64]) -> Numbers:
         """The residual (inputs) of where we are, and the next step for the inputs whose residual is too large."""
         slope, tolerance = self.flow.slope.numpy(), self.limits.tolerance
         if self.taken == 0 or not self.linear:
