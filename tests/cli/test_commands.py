@@ -47,7 +47,7 @@ def test_run_writes_the_folder_and_says_what_it_found(tmp_path: Path) -> None:
     for wanted in ("not reproduced", "not comparable", "control: does not break", "failed", "here/report.html"):
         assert wanted in text
     names = {file.name for file in (tmp_path / "here").iterdir()}
-    assert names == {"run.toml", "result.json", "report.html", "figures", "arms"}
+    assert names == {"run.toml", "result.json", "report.html", "figures", "arms", ".lock"}
 
 
 def test_run_for_machines() -> None:
