@@ -43,7 +43,8 @@ def write(path: Path, make: Callable[[Path], object]) -> None:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """No other process is in such a block for ``folder`` meanwhile; a process that dies leaves it free.
+    """No other process is in such a block for ``folder`` meanwhile, which is made if it is not there; a process that
+    dies leaves it free.
 
     Raises OutputError where there is one, or where the folder cannot be written.
     """

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import torch
 
-from ohmloom.errors import ConfigurationError, ExecutorError, FormatError, UnknownNameError
+from ohmloom import atomic
+from ohmloom.errors import ConfigurationError, ExecutorError, FormatError, OutputError, UnknownNameError
 from ohmloom.experiments.search import (
     Found,
     Journal,
@@ -148,6 +149,13 @@ def test_the_journal_knows_its_own_search(tmp_path: Path) -> None:
     (tmp_path / "other" / "search.sqlite").write_text("no journal at all, but long enough to be looked at" * 20)
     with pytest.raises(FormatError, match="must be the journal"):
         search(what, trials.bowl, tmp_path / "other", executor=ThreadPoolExecutor(1))
+
+
+def test_a_folder_where_a_search_is_under_way_is_refused(tmp_path: Path) -> None:
+    what = Search(variables=XY, objectives=LOW, method="random", trials=2)
+    with atomic.alone(tmp_path / "out"), pytest.raises(OutputError, match="in use by one process at a time"):
+        search(what, trials.bowl, tmp_path / "out", executor=ThreadPoolExecutor(1))
+    assert len(search(what, trials.bowl, tmp_path / "out", executor=ThreadPoolExecutor(1)).done) == 2
 
 
 def test_an_objective_that_no_run_reports(tmp_path: Path) -> None:

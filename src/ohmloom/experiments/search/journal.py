@@ -115,7 +115,6 @@ def _entry(row: Sequence[Any]) -> Entry:
 @contextmanager
 def journal(folder: Path, search: Mapping[str, Any]) -> Iterator[Journal]:
     """A journal that is closed where the block ends. Raises OutputError for a folder where a search is under way."""
-    folder.mkdir(parents=True, exist_ok=True)
     with atomic.alone(folder):
         held = Journal(folder, search)
         try:

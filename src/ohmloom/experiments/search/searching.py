@@ -111,8 +111,9 @@ def search(
     ``trial`` runs on ``workers`` processes, or so many at once on any ``executor`` (it and its arguments can be
     pickled); each has its folder ``trials/NUMBER``. A trial that raises, takes longer than ``limit`` or loses its
     worker twice is recorded as failed, and so is one with an objective that is not finite; what took too long runs on
-    in an ``executor`` that cannot end it. Raises FormatError for a folder with another search's journal,
-    UnknownNameError for an objective that no trial reports, and ExecutorError if the executor takes no more trials.
+    in an ``executor`` that cannot end it. Raises OutputError for a folder where a search is under way, FormatError for
+    one with another search's journal, UnknownNameError for an objective that no trial reports, and ExecutorError if the
+    executor takes no more trials.
     """
     folder, progress = Path(folder).absolute(), progress or Silent()
     budget = _budget(what)
