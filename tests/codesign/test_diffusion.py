@@ -19,7 +19,6 @@ from ohmloom.codesign.diffusion import (
     exact_score,
     histogram_divergence,
     neighbour_divergence,
-    perturbed,
     radii,
     sample,
     saturation_penalty,
@@ -194,7 +193,7 @@ def test_network_is_its_formula() -> None:
 
 def test_dies_pass_beside_each_other() -> None:
     network, x = ScoreNetwork(), torch.randn(4, 2)
-    drawn = [perturbed(network, BoundedRelativeWeights(deviation=0.1, bound=0.2), generator(n)) for n in range(3)]
+    drawn = [ScoreNetwork(seed=seed).matrices for seed in range(3)]
     together = [
         (torch.stack(w), torch.stack(b)) for w, b in (zip(*layer, strict=True) for layer in zip(*drawn, strict=True))
     ]

@@ -22,7 +22,7 @@ from ohmloom.codesign.diffusion.metrics import (
     radii,
     score_error,
 )
-from ohmloom.codesign.diffusion.network import Null, Passed, ScoreNetwork, perturbed
+from ohmloom.codesign.diffusion.network import Null, Passed, ScoreNetwork
 from ohmloom.codesign.diffusion.sampling import Reverse, Score, exact_score, sample, trajectory
 from ohmloom.codesign.diffusion.schedule import VariancePreserving
 from ohmloom.codesign.diffusion.training import (
@@ -58,7 +58,6 @@ __all__ = [
     "histogram_divergence",
     "matching_loss",
     "neighbour_divergence",
-    "perturbed",
     "prior_divergence",
     "radii",
     "sample",

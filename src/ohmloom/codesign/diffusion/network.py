@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from ohmloom.codesign.diffusion.schedule import VariancePreserving
 from ohmloom.errors import ConfigurationError, ShapeError, message
-from ohmloom.nn import Perturbation
 
 EARLIEST = 1e-5  # the least time whose deviation divides an output
 Null = Literal["zero", "class-0"]
@@ -119,12 +118,6 @@ class ScoreNetwork(nn.Module):
             return of_class
         none = torch.full_like(labels, 0 if null == "class-0" else -1)
         return (1 + strength) * of_class - strength * self(x, t, none)
-
-
-def perturbed(network: ScoreNetwork, noise: Perturbation, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
-    """The network's matrices, each perturbed afresh; gradients reach its own."""
-    drawn = [noise.perturb({"weight": weight, "bias": bias}, generator) for weight, bias in network.matrices]
-    return [(layer["weight"], layer["bias"]) for layer in drawn]
 
 
 def _sums(before: Tensor, weight: Tensor, added: Tensor) -> Tensor:
