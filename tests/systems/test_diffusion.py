@@ -1,5 +1,6 @@
 """Diffusion on a loop: what is written, what the circuit integrates, what noise does, what a sample costs."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from ohmloom.random import Streams
 from ohmloom.systems.diffusion.closed_loop import conditional, path_error
 from ohmloom.systems.diffusion.energy import POWER, loop_cost, processor
 from ohmloom.systems.diffusion.loops import AnalogueSampler, analogue_sampler, written
-from ohmloom.systems.diffusion.settings import CONSISTENT, RELEASED, LoopSettings, RingSettings, Wanted, WantedWidth
-from ohmloom.systems.diffusion.training import restored_width, shuffled, train_width
+from ohmloom.systems.diffusion.settings import CONSISTENT, RELEASED, Group, LoopSettings, RingSettings, Wanted
+from ohmloom.systems.diffusion.training import of_width, restored_group, ring_training, shuffled, train_group
 
 LOOP = LoopSettings(ticks=100)
 
@@ -56,7 +57,7 @@ def test_a_multiplier_divides_what_arrays_put_out_by_the_deviation() -> None:
 
 def test_networks_of_a_width_are_trained_side_by_side_and_read_again(tmp_path: Path) -> None:
     settings = RingSettings(recipe=ScoreRecipe(steps=3, batch=16), samples=100, data=200)
-    both, alone = (_trained(tmp_path / str(seeds), WantedWidth(14, seeds), settings) for seeds in ((4, 5), (5,)))
+    both, alone = (_trained(tmp_path / str(seeds), of_width(14, seeds), settings) for seeds in ((4, 5), (5,)))
     kinds = [("noisy", "released"), ("plain", "released"), ("noisy", "consistent")]
     assert set(both) == {Wanted(seed, kind, design) for seed in (4, 5) for kind, design in kinds}  # type: ignore[arg-type]
     for one, network in alone.items():
@@ -66,10 +67,10 @@ def test_networks_of_a_width_are_trained_side_by_side_and_read_again(tmp_path: P
     assert both[Wanted(4, "noisy")].divided is None
 
 
-def _trained(folder: Path, wanted: WantedWidth, settings: RingSettings) -> dict[Wanted, ScoreNetwork]:
+def _trained(folder: Path, group: Group, settings: RingSettings) -> dict[Wanted, ScoreNetwork]:
     folder.mkdir()
-    train_width(str(folder / wanted.file), wanted, settings)
-    return restored_width(wanted, folder)
+    train_group(str(folder / group.file), group, partial(ring_training, settings))
+    return restored_group(group, folder)
 
 
 def test_designs_are_compared_at_write_errors_that_the_released_one_has() -> None:

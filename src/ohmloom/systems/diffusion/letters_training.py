@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ohmloom.codesign.diffusion import ImageAutoencoder, train_autoencoder
+from ohmloom.codesign.diffusion import ImageAutoencoder, ScoreTraining, train_autoencoder
 from ohmloom.experiments import save_state, told
 from ohmloom.random import Streams
 from ohmloom.systems.diffusion.letters_data import SIDE, latents, prepared
 from ohmloom.systems.diffusion.settings import LetterSettings, Wanted, WantedCoder
-from ohmloom.systems.diffusion.training import train_on
+from ohmloom.systems.diffusion.training import score_training
 
 BATCH, RATE = 128, 1e-3  # of the judge, assumed
 
@@ -58,11 +59,12 @@ def train_coder(path: str, one: WantedCoder, settings: LetterSettings, images: s
         save_state(path, network.state_dict())
 
 
-def train_letters(path: str, one: Wanted, settings: LetterSettings, images: str, coder: str) -> None:
-    """Train a score network on the latents that the autoencoder in the file ``coder`` makes of the training images."""
-    held, network = prepared(images), restored_coder(coder)
+def letter_training(settings: LetterSettings, images: str, coders: Mapping[int, str], one: Wanted) -> ScoreTraining:
+    """How a score network learns the latents that the autoencoder of its seed, in one of the files ``coders``, makes of
+    the training ``images``."""
+    held, network = prepared(images), restored_coder(coders[one.seed])
     points = latents(network, held.training_images, Streams(one.seed).child("letters").generator("training latents"))
-    train_on(path, one, settings, points, held.training_labels)
+    return score_training(one, settings, points, held.training_labels)
 
 
 def restored_coder(path: str | Path) -> ImageAutoencoder:

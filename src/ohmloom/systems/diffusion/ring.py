@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -33,10 +34,9 @@ from ohmloom.systems.diffusion.settings import (
     DesignName,
     LoopSettings,
     RingSettings,
-    WantedWidth,
 )
 from ohmloom.systems.diffusion.study import mean
-from ohmloom.systems.diffusion.training import restored_width, ring_data, shuffled, train_width
+from ohmloom.systems.diffusion.training import of_width, restored_group, ring_data, ring_training, shuffled, train_group
 from ohmloom.systems.diffusion.write_errors import (
     SOUND,
     Grid,
@@ -90,11 +90,12 @@ class DiffusionRing(System[RingSettings]):
 def _trained(context: Context[RingSettings]) -> dict[DesignName, RingStudy]:
     """Train all designs, seeds and kinds, those of equal width side by side, two widths at a time."""
     folder = context.findings.folder / "networks"
-    wanted = [WantedWidth(width, tuple(context.seeds)) for width in sorted({d.width for d in DESIGNS.values()})]
-    with trainings(folder, {one: (train_width, (one, context.settings)) for one in wanted},
+    groups = [of_width(width, context.seeds) for width in sorted({design.width for design in DESIGNS.values()})]
+    training = partial(ring_training, context.settings)
+    with trainings(folder, {group: (train_group, (group, training)) for group in groups},
                    context.progress) as under_way:  # fmt: skip
         under_way.wait()
-    networks = {one: network for width in wanted for one, network in restored_width(width, folder).items()}
+    networks = {one: network for group in groups for one, network in restored_group(group, folder).items()}
     return {name: RingStudy(context, networks, name) for name in DESIGNS}
 
 

@@ -39,7 +39,7 @@ WIDE = 32
 
 
 class Design(Description):
-    """A score network for the ring and the diffusion that it learns.
+    """A score network and the diffusion that it learns.
 
     ``divided``: its arrays put out the noise in a point, and the multiplier behind them divides by the deviation.
     ``kinds``: which trainings it gets. ``flow`` and ``stochastic`` name the samplers that suit it.
@@ -53,9 +53,10 @@ class Design(Description):
     flow: str = FLOW
     stochastic: str = NOISY_FLOW
 
-    def network(self, seed: int) -> ScoreNetwork:
+    def network(self, seed: int, classes: int = 0) -> ScoreNetwork:
         """Untrained."""
-        return ScoreNetwork(width=self.width, divided=self.schedule if self.divided else None, seed=seed)
+        divided = self.schedule if self.divided else None
+        return ScoreNetwork(width=self.width, divided=divided, seed=seed, classes=classes)
 
     @property
     def samplers(self) -> dict[str, Reverse]:
@@ -142,31 +143,17 @@ class Wanted(NamedTuple):
         own = f"seed-{self.seed}-{self.kind}"
         return own if self.design == "released" else f"{self.design}-{own}"
 
+
+class Group(NamedTuple):
+    """Networks of equal sizes that are trained side by side and kept in one file."""
+
+    name: str
+    networks: tuple[Wanted, ...]
+
     @property
     def file(self) -> str:
         """Its name in the run's folder."""
         return f"{self.name}.safetensors"
-
-
-class WantedWidth(NamedTuple):
-    """The networks of one width, of all designs, seeds and kinds: trained side by side and kept in one file."""
-
-    width: int
-    seeds: tuple[int, ...]
-
-    @property
-    def networks(self) -> list[Wanted]:
-        """All of them."""
-        return [
-            Wanted(seed, kind, name)
-            for name, design in DESIGNS.items() if design.width == self.width
-            for seed in self.seeds for kind in design.kinds
-        ]  # fmt: skip
-
-    @property
-    def file(self) -> str:
-        """Its name in the run's folder."""
-        return f"width-{self.width}.safetensors"
 
 
 class WantedCoder(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from pathlib import Path
 
@@ -9,18 +10,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ohmloom.codesign.diffusion import (
-    Ring,
-    ScoreNetwork,
-    ScoreRecipe,
-    ScoreTraining,
-    VariancePreserving,
-    train_score,
-    train_scores,
-)
+from ohmloom.codesign.diffusion import Ring, ScoreNetwork, ScoreTraining, train_scores
 from ohmloom.experiments import save_state, told
 from ohmloom.random import Streams
-from ohmloom.systems.diffusion.settings import DESIGNS, NOISE, RingSettings, Sizes, Wanted, WantedWidth
+from ohmloom.systems.diffusion.settings import DESIGNS, NOISE, Group, RingSettings, Sizes, Wanted
 
 
 def ring_data(count: int, seed: int, purpose: str = "data") -> Tensor:
@@ -28,49 +21,44 @@ def ring_data(count: int, seed: int, purpose: str = "data") -> Tensor:
     return Ring().sample(count, Streams(seed).child("ring").generator(purpose))
 
 
-def train_width(path: str, wanted: WantedWidth, settings: RingSettings) -> None:
-    """Train all networks of a width for the ring, side by side, and write their states to ``path``."""
+def of_width(width: int, seeds: Sequence[int]) -> Group:
+    """The networks of one width for the ring, of all designs, seeds and kinds."""
+    return Group(f"width-{width}", tuple(
+        Wanted(seed, kind, name) for name, design in DESIGNS.items() if design.width == width
+        for seed in seeds for kind in design.kinds))  # fmt: skip
+
+
+def train_group(path: str, group: Group, training: Callable[[Wanted], ScoreTraining]) -> None:
+    """Train the networks of a group side by side, each as ``training`` says, and write their states to ``path``."""
     with told(path) as tell:
-        trainings = [_training(one, settings) for one in wanted.networks]
+        trainings = [training(one) for one in group.networks]
         train_scores(trainings, tell=tell)
-        states = {f"{one.name}.{name}": held for one, training in zip(wanted.networks, trainings, strict=True)
+        states = {f"{one.name}.{name}": held for one, training in zip(group.networks, trainings, strict=True)
                   for name, held in training.network.state_dict().items()}  # fmt: skip
         save_state(path, states)
 
 
-def _training(one: Wanted, settings: RingSettings) -> ScoreTraining:
-    design, data = DESIGNS[one.design], ring_data(settings.data, one.seed)
-    return ScoreTraining(design.network(one.seed), design.schedule, data, _recipe(settings, one), one.seed)
-
-
-def restored_width(wanted: WantedWidth, folder: Path) -> dict[Wanted, ScoreNetwork]:
-    """The trained networks of a width from the run's folder."""
-    held, networks = load_file(folder / wanted.file), {}
-    for one in wanted.networks:
-        network, prefix = DESIGNS[one.design].network(one.seed), f"{one.name}."
+def restored_group(group: Group, folder: Path, classes: int = 0) -> dict[Wanted, ScoreNetwork]:
+    """The trained networks of a group from the run's folder."""
+    held, networks = load_file(folder / group.file), {}
+    for one in group.networks:
+        network, prefix = DESIGNS[one.design].network(one.seed, classes), f"{one.name}."
         network.load_state_dict({k.removeprefix(prefix): v for k, v in held.items() if k.startswith(prefix)})
         networks[one] = network.requires_grad_(False).eval()
     return networks
 
 
-def train_on(path: str, one: Wanted, settings: Sizes, data: Tensor, labels: Tensor | None = None) -> None:
-    """Train one network on points, with their classes if there are any, and write its state to ``path``."""
-    with told(path) as tell:
-        network = ScoreNetwork(seed=one.seed, classes=0 if labels is None else int(labels.max()) + 1)
-        recipe = _recipe(settings, one)
-        train_score(network, VariancePreserving(), data, recipe, seed=one.seed, labels=labels, tell=tell)
-        save_state(path, network.state_dict())
+def score_training(one: Wanted, settings: Sizes, data: Tensor, labels: Tensor | None = None) -> ScoreTraining:
+    """How a network of a run is trained on points, with their classes if there are any."""
+    design = DESIGNS[one.design]
+    network = design.network(one.seed, 0 if labels is None else int(labels.max()) + 1)
+    recipe = settings.recipe.replace(noise=NOISE if one.kind == "noisy" else None)
+    return ScoreTraining(network, design.schedule, data, recipe, one.seed, labels)
 
 
-def _recipe(settings: Sizes, one: Wanted) -> ScoreRecipe:
-    return settings.recipe.replace(noise=NOISE if one.kind == "noisy" else None)
-
-
-def restored(one: Wanted, folder: Path, classes: int = 0) -> ScoreNetwork:
-    """The trained network from the run's folder."""
-    network = ScoreNetwork(seed=one.seed, classes=classes)
-    network.load_state_dict(load_file(folder / one.file))
-    return network.requires_grad_(False).eval()
+def ring_training(settings: RingSettings, one: Wanted) -> ScoreTraining:
+    """How a network learns the ring."""
+    return score_training(one, settings, ring_data(settings.data, one.seed))
 
 
 def shuffled(network: ScoreNetwork, seed: int) -> ScoreNetwork:

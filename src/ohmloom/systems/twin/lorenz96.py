@@ -36,8 +36,8 @@ class TwinLorenz96(System[LorenzSettings]):
             plan=BRIEF, aware=BRIEF, draws=1, dies=2, noises=(0.0, 0.03, 0.05), read_noises=(0.0, 1.0), records=50,
             starts=20, horizon=100, span=300, runs=4, rounds=20)),
         "standard": Tier(summary="5 dies, 50 starts, one training seed.", budget=1200, settings=SETTINGS),
-        "full": Tier(summary="20 dies, 5 training seeds.", budget=20_000, seeds=5, settings=SETTINGS.replace(
-            plan=PLAN.replace(steps=12_000), aware=PLAN.replace(steps=12_000), dies=20)),
+        "full": Tier(summary="Five training seeds of the standard tier's number of steps, 10 dies of each.",
+                     budget=2400, seeds=5, settings=SETTINGS.replace(dies=10)),
     }  # fmt: skip
 
     def run(self, context: Context[LorenzSettings]) -> None:
