@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from ohmloom.systems.edge_pruning import claims as named
 from ohmloom.systems.edge_pruning.claims import claims, controls
 from ohmloom.systems.edge_pruning.evaluation import WRONG, crossing, moved, under_programming, under_reads
 from ohmloom.systems.edge_pruning.programming import pulses_of_edges, pulses_of_weights
-from ohmloom.systems.edge_pruning.programming_errors import gain
+from ohmloom.systems.edge_pruning.programming_errors import gain, programmed_weights
 from ohmloom.systems.edge_pruning.publication import PAPER
 from ohmloom.systems.edge_pruning.settings import SPOKEN, EdgeSettings, Recipe, Wanted, wanted
 from ohmloom.systems.edge_pruning.study import study
@@ -167,7 +168,7 @@ def test_figures_of_a_run_with_several_seeds_rest_on_all_of_them(
     monkeypatch.setattr("ohmloom.systems.edge_pruning.study.trainings", in_this_process)
     result = run(Small(), out=tmp_path / "run")
     for name in (named.EDGES, named.WEIGHTS, named.VALIDATED, named.GAP, named.CELLS, named.RETRAINED, named.gain(0.2),
-                 named.gain_over_noisy(0.2)):  # fmt: skip
+                 named.gain(0.2, named.NOISY)):  # fmt: skip
         figure = result.figures[name]
         assert (len(figure.values), figure.spread_over) == (2, "seeds"), name
         assert figure.interval is not None, name
@@ -205,6 +206,30 @@ def test_errors_are_drawn_once_and_reads_afresh() -> None:
     assert drawn == under_programming(network, judge, 0.5, 3, 0)
     assert len(under_reads(network, judge, 0.3, 2, 0)) == 2
     assert all(torch.equal(part.held(), kept) for part, kept in zip(weights(network), before, strict=True))
+
+
+def test_batch_norms_settle_on_a_copy_of_what_was_programmed() -> None:
+    task, data = TASKS["fashion-mnist"], Labelled(torch.rand(60, 1, 14, 14), torch.randint(10, (60,)))
+    context: Any = SimpleNamespace(
+        settings=EdgeSettings(errors=(0.0, 0.3), trained_errors=(0.1,), draws=2),
+        progress=SimpleNamespace(track=lambda todo, *_args, **_total: todo),
+        findings=SimpleNamespace(arm=lambda _name, compute: compute()),
+    )
+
+    def network(seed: int, trained: float) -> nn.Module:
+        return untrained(Wanted(seed, "weights", trained), task, Recipe())
+
+    def means(network: nn.Module) -> list[float]:
+        return [norm.running_mean.mean().item() for norm in network.modules() if isinstance(norm, nn.BatchNorm2d)]  # type: ignore[union-attr]
+
+    settle = partial(settle_norms, data=data, batch=30, batches=2)
+    found = programmed_weights(context, network, means, settle, {"plain": (0, 1), "noisy": (0,)})
+    assert {(arm.training, error) for arm, error in found} == {("plain", 0.0), ("plain", 0.3), ("noisy", 0.1)}
+    assert [len(draws) for draws in found[named.PLAIN, 0.3]] == [2, 2]
+    assert all(set(draw) == {0.0} for draws in found[named.PLAIN, 0.3] for draw in draws)  # as they start
+    settled = found[named.PLAIN_SETTLED, 0.3]
+    assert all(0.0 not in draw for draws in settled for draw in draws)
+    assert settled[0][0] != settled[0][1]
 
 
 def test_wrong_choices_keep_what_they_say() -> None:

@@ -181,5 +181,5 @@ def test_figures_of_a_run_with_several_seeds_rest_on_all_of_them(
     for name in (*names, named.GAP, named.gain(0.2), named.gain(0.2, named.ROC)):
         figure = result.figures[name]
         assert (len(figure.values), figure.spread_over) == (2, "seeds"), name
-    assert result.figures[named.gain_over_noisy(0.2)].spread_over == "dies", "programmings of the first seed alone"
+    assert result.figures[named.gain(0.2, named.NOISY)].spread_over == "dies", "programmings of the first seed alone"
     assert len(result.figures[named.LEFT].values) == 1

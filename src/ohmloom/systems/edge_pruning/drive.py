@@ -32,7 +32,7 @@ class EdgePruningDrive(System[DriveSettings]):
                          settings=DriveSettings()),
         "full": Tier(summary="DRIVE, five training seeds of edges and of plainly trained weights, the first alone of "
                      "all else; width 8 and 8 epochs, not the published 32 and 60.", budget=2400, seeds=5,
-                     settings=DriveSettings(draws=10, dies=10)),
+                     settings=DriveSettings()),
     }  # fmt: skip
 
     def run(self, context: Context[DriveSettings]) -> None:

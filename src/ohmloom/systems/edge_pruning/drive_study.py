@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from ohmloom.data import Origin
+from ohmloom.data import Labelled, Origin
 from ohmloom.experiments import Context, Figure, trainings
 from ohmloom.experiments.trainings import Job
 from ohmloom.systems.edge_pruning import drive_claims as named
@@ -100,9 +100,14 @@ class DriveStudy:
     def _part(self, name: str) -> Photographs:
         return read_prepared(self.file, name)
 
+    @cached_property
+    def training(self) -> Labelled:
+        """The training patches."""
+        return parts(self.file, self.settings).training
+
     def settle(self, network: nn.Module) -> None:
         """Let the batch norms see training patches, some thousand."""
-        settle_norms(network, parts(self.file, self.settings).training, batch=self.settings.recipe.batch, batches=16)
+        settle_norms(network, self.training, batch=self.settings.recipe.batch, batches=16)
 
     def judge(self, photographs: Photographs, threshold: float = 0.5) -> Callable[[nn.Module], list[float]]:
         """How well a network segments these."""
@@ -261,18 +266,14 @@ def _programming_errors(study: DriveStudy) -> None:
     for seed in seeds:
         own += study.arm(f"errors/edges/seed-{seed}", lambda s=seed: [judge(study.network("edges", s))])
     found = programmed_weights(
-        study.context, lambda seed, trained: study.network("weights", seed, trained), judge,
+        study.context, lambda seed, trained: study.network("weights", seed, trained), judge, study.settle,
         {"plain": seeds, "noisy": seeds[:1]},
     )  # fmt: skip
     of = {key: [[Grades(*one) for one in draws] for draws in by_seed] for key, by_seed in found.items()}
-    for (training, error), by_seed in of.items():
-        if error == 0:
-            continue
-        names = {named.gain(error): 0, named.gain(error, named.ROC): 1} if training == "plain" else {
-            named.gain_over_noisy(error): 0}  # fmt: skip
-        for name, field in names.items():
+    for (arm, error), by_seed in of.items():
+        for field, area in enumerate((named.PR, named.ROC)) if error else ():
             drawn = [[one[field] for one in draws] for draws in by_seed]
-            study.findings.figure(gain(name, [one[field] for one in own], drawn))
+            study.findings.figure(gain(named.gain(error, arm, area), [one[field] for one in own], drawn))
     pr = {key: [[one.precision_recall for one in draws] for draws in by_seed] for key, by_seed in of.items()}
     plot_errors(study.findings, study.settings, [one.precision_recall for one in own], pr, _first(study), AXIS)
 
@@ -379,9 +380,10 @@ def _statements(study: DriveStudy, side: int) -> None:
         ("The grades are those of the last epoch: no epoch is chosen on test photographs, as the scripts do.", "ours"),
         (f"Accuracy and F1 are taken above the probability with the best F1 on the {settings.held_out} validation "
          "photographs, chosen for each network.", "ours"),
-        ("Batch norms are digital and stay as trained after programming, for edges and for weights.", "ours"),
-        ("Where batch norms are settled on another die, their means and variances are taken anew over at most "
-         "1,024 training patches, with that die's weights as they are read; no edge and no score changes.", "ours"),
+        ("Batch norms are digital. Where it is not said that they are settled, they stay as trained after programming "
+         "and on another die.", "ours"),
+        ("Where they are settled, their means and variances are taken anew over at most "
+         "1,024 training patches, with the weights that are held there; nothing is written.", "ours"),
         ("The area under precision against recall is a sum of steps, without straight lines between points.", "ours"),
     ):  # fmt: skip
         study.findings.assumption(text, source)

@@ -27,13 +27,15 @@ def under_reads(network: nn.Module, judge: Judge[Value], deviation: float, draws
         return [judge(network) for _ in range(draws)]
 
 
-def under_programming(network: nn.Module, judge: Judge[Value], error: float, draws: int, seed: int) -> list[Value]:
+def under_programming(
+    network: nn.Module, judge: Judge[Value], error: float, draws: int, seed: int, workers: int = 2
+) -> list[Value]:  # fmt: skip
     """How well trained weights do that were programmed once with additive errors, relative to each layer's largest
-    weight; one per draw, as of so many dies."""
+    weight; one per draw, as of so many dies, which compute side by side."""
     if error == 0:
         return [judge(network)]
-    found = []
-    for draw in range(draws):
+
+    def on(draw: int) -> Value:
         generator = torch.Generator().manual_seed(1000 * seed + draw)
         written = copy.deepcopy(network)
         for part in weights(written):
@@ -41,8 +43,10 @@ def under_programming(network: nn.Module, judge: Judge[Value], error: float, dra
             part.values.data = GaussianWeights(deviation=error).perturb({"weight": part.values.data}, generator)[
                 "weight"
             ]
-        found.append(judge(written))
-    return found
+        return judge(written)
+
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(on, range(draws)))
 
 
 def on_cells(network: nn.Module, judge: Judge[Value]) -> Value:

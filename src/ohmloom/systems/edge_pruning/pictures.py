@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ohmloom.codesign.edge_pruning import edges
 from ohmloom.experiments import Figure, Findings
 from ohmloom.systems.edge_pruning.evaluation import crossing
-from ohmloom.systems.edge_pruning.programming_errors import Drawn, Training
+from ohmloom.systems.edge_pruning.programming_errors import ARMS, Drawn
 from ohmloom.systems.edge_pruning.settings import DriveSettings, EdgeSettings
 
 CORNER = 40  # edges to a side that are shown of a large matrix
@@ -43,27 +43,25 @@ def plot_errors(
     findings: Findings, settings: EdgeSettings | DriveSettings, own: Sequence[float], found: Drawn[float],
     samples: str, axis: str = "accuracy, %",
 ) -> None:  # fmt: skip
-    """Accuracy (or what ``axis`` says) against programming error, three arms, and where weights fall below edges."""
+    """Accuracy (or what ``axis`` says) against programming error, edges and `ARMS`, and where weights fall below."""
     errors = settings.errors
     lines = [{"label": "edge pruning, on cells", "values": [sum(own) / len(own)] * len(errors)}]
     marks: dict[str, float] = {}
-    kinds: tuple[tuple[Training, str, str, str], ...] = (
-        ("plain", "weights, plainly trained", "plainly trained weights", "plain"),
-        ("noisy", "weights, trained with the error", "weights trained with it", "trained with it"),
-    )
-    for training, label, subject, short in kinds:
-        drawn = [found.get((training, error), found["plain", 0.0] if error == 0 else []) for error in errors]
-        lines.append(_line(label, [_flat(by_seed) for by_seed in drawn]))
+    for arm in ARMS:
+        clean = found[arm._replace(training="plain"), 0.0]  # without an error both trainings are one
+        drawn = [found.get((arm, error), clean if error == 0 else []) for error in errors]
+        lines.append(_line(arm.short if arm.settled else f"{arm.short} weights", [_flat(by_seed) for by_seed in drawn]))
         known = [(error, by_seed) for error, by_seed in zip(errors, drawn, strict=True) if by_seed]
-        figure = _crossings(f"{subject} fall below edge pruning at an error of", own, known)
+        figure = _crossings(f"{arm.title}: error at which they fall below edge pruning", own, known)
         findings.figure(figure)
         if figure.value is not None:
-            marks[f"crossing, {short}"] = figure.value
+            marks[f"crossing, {arm.short}"] = figure.value
     seeds = f" of each of {len(own)} trainings" * (len(own) > 1)
     findings.plot("noise_curves", name="programming-error", noise=[100 * e for e in errors], lines=lines, marks=marks,
                   axis=axis, noise_axis="programming error, % of each layer's largest weight",
-                  caption=f"Mean, least and most of {settings.draws} programmings{seeds}, {samples}. "
-                  "Edges are not written but chosen, so the error has no hold on them.")  # fmt: skip
+                  caption=f"Mean, least and most of {settings.draws} programmings{seeds}, {samples}. Noise-trained: with "
+                  "this error. Settled: batch norms saw training data after programming. Edges are not written but "
+                  "chosen, so the error has no hold on them.")  # fmt: skip
 
 
 def _crossings(name: str, own: Sequence[float], known: Sequence[tuple[float, Sequence[Sequence[float]]]]) -> Figure:

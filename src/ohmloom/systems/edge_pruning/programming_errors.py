@@ -2,39 +2,69 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from torch import nn
 
 from ohmloom.experiments import Context, Figure
-from ohmloom.systems.edge_pruning.evaluation import under_programming
+from ohmloom.systems.edge_pruning.evaluation import Judge, Settle, under_programming
 from ohmloom.systems.edge_pruning.settings import DriveSettings, EdgeSettings
 
 Training = Literal["plain", "noisy"]
 Value = TypeVar("Value")
 Network = Callable[[int, float], nn.Module]  # of a seed, whose weights were trained with this error (0: plainly)
-Drawn = dict[tuple[Training, float], list[list[Value]]]  # by training and error: by seed, by draw
+
+
+class Programmed(NamedTuple):
+    """Weights that are written: how they were trained, and whether batch norms see training data afterwards."""
+
+    training: Training
+    settled: bool = False
+
+    @property
+    def title(self) -> str:
+        """What they are called."""
+        trained = {"plain": "plainly trained weights", "noisy": "weights trained with the error"}[self.training]
+        return trained + ", batch norms settled" * self.settled
+
+    @property
+    def short(self) -> str:
+        """The same, for plots."""
+        return {"plain": "plain", "noisy": "noise-trained"}[self.training] + ", settled" * self.settled
+
+
+ARMS = tuple(Programmed(training, settled) for settled in (False, True) for training in ("plain", "noisy"))
+Drawn = dict[tuple[Programmed, float], list[list[Value]]]  # by arm and error: by seed, by draw
 
 
 def programmed_weights(
-    context: Context[EdgeSettings] | Context[DriveSettings], network: Network,
-    judge: Callable[[nn.Module], Value], seeds: Mapping[Training, Sequence[int]],
+    context: Context[EdgeSettings] | Context[DriveSettings], network: Network, judge: Judge[Value], settle: Settle,
+    seeds: Mapping[Training, Sequence[int]],
 ) -> Drawn[Value]:  # fmt: skip
-    """How well weights do as programmed with each error; an arm for each training, error and seed."""
+    """How well weights do as programmed with each error, before and after batch norms have seen training data there."""
     settings = context.settings
-    arms: list[tuple[Training, float]] = [("plain", error) for error in settings.errors]
-    arms.extend(("noisy", error) for error in settings.trained_errors)
+    todo: list[tuple[Training, float]] = [("plain", error) for error in settings.errors]
+    todo.extend(("noisy", error) for error in settings.trained_errors)
+
+    def both(written: nn.Module) -> tuple[Value, Value]:
+        settled = copy.deepcopy(written)
+        settle(settled)
+        return judge(written), judge(settled)
+
     found: Drawn[Value] = {}
-    for training, error in context.progress.track(arms, "programming errors", total=len(arms)):
+    for training, error in context.progress.track(todo, "programming errors", total=len(todo)):
         trained = error if training == "noisy" else 0.0
-        found[training, error] = [
+        by_seed = [
             context.findings.arm(
                 f"errors/{training}/{error:g}/seed-{seed}",
-                lambda s=seed, t=trained, e=error: under_programming(network(s, t), judge, e, settings.draws, s),
+                lambda s=seed, t=trained, e=error: under_programming(network(s, t), both, e, settings.draws, s),
             )
             for seed in seeds[training]
         ]
+        for settled in (False, True):
+            found[Programmed(training, settled), error] = [[pair[settled] for pair in draws] for draws in by_seed]
     return found
 
 

@@ -168,12 +168,11 @@ def _programming_errors(study: Study, held: Sequence[float]) -> None:
     context, seeds = study.context, study.context.seeds
     found = programmed_weights(
         context, lambda seed, trained: study.network("weights", seed, trained), partial(accuracy, data=study.test),
-        {"plain": seeds, "noisy": seeds},
+        study.settle, {"plain": seeds, "noisy": seeds},
     )  # fmt: skip
-    for (training, error), by_seed in found.items():
-        name = named.gain(error) if training == "plain" else named.gain_over_noisy(error)
+    for (arm, error), by_seed in found.items():
         if error:
-            study.findings.figure(gain(name, held, by_seed))
+            study.findings.figure(gain(named.gain(error, arm), held, by_seed))
     plot_errors(study.findings, study.settings, held, found, f"{len(study.test.labels):,} test samples")
 
 
@@ -246,9 +245,10 @@ def _statements(context: Context[EdgeSettings]) -> None:
         (f"Gradients are clipped at a norm of {recipe.clip}; the published scripts do not clip.", "ours"),
         ("The accuracy reported is that of the last epoch: no epoch is chosen on test samples, as the scripts do.",
          "ours"),
-        ("Batch norms are digital and stay as trained after programming, for edges and for weights.", "ours"),
-        ("Where batch norms are settled on another die, their means and variances are taken anew over at most "
-         "5,000 training samples, with that die's weights as they are read; no edge and no score changes.", "ours"),
+        ("Batch norms are digital. Where it is not said that they are settled, they stay as trained after programming "
+         "and on another die.", "ours"),
+        ("Where they are settled, their means and variances are taken anew over at most "
+         "5,000 training samples, with the weights that are held there; nothing is written.", "ours"),
     ):  # fmt: skip
         findings.assumption(text, source)
     findings.reference("Edge-popup: V. Ramanujan et al., CVPR 2020", "arXiv:1911.13299")
