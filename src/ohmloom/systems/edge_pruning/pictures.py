@@ -59,9 +59,9 @@ def plot_errors(
     seeds = f" of each of {len(own)} trainings" * (len(own) > 1)
     findings.plot("noise_curves", name="programming-error", noise=[100 * e for e in errors], lines=lines, marks=marks,
                   axis=axis, noise_axis="programming error, % of each layer's largest weight",
-                  caption=f"Mean, least and most of {settings.draws} programmings{seeds}, {samples}. Noise-trained: with "
-                  "this error. Settled: batch norms saw training data after programming. Edges are not written but "
-                  "chosen, so the error has no hold on them.")  # fmt: skip
+                  caption=f"Mean, least and most of {settings.draws} programmings{seeds}, {samples}. Noise-trained: "
+                  "with this error. Settled: batch norms saw training data after programming. Edges are not written "
+                  "but chosen, so the error has no hold on them.")  # fmt: skip
 
 
 def _crossings(name: str, own: Sequence[float], known: Sequence[tuple[float, Sequence[Sequence[float]]]]) -> Figure:
