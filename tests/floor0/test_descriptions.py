@@ -4,7 +4,7 @@ import math
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pytest
 import tomli_w
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from ohmloom import systems
 from ohmloom.chips import Chip, Component, Mapping, Timing
 from ohmloom.crossbars import (
     Amplitude,
@@ -254,3 +255,17 @@ def test_every_number_of_a_chip_says_where_it_comes_from(name: str) -> None:
     missing = [leaf for leaf in named if not any(leaf == s or leaf.startswith(f"{s}.") for s in sources)]
     assert not missing
     assert not [s for s in sources if not any(leaf == s or leaf.startswith(f"{s}.") for leaf in named)]  # none is stale
+
+
+def test_no_field_may_be_none_whose_default_is_another_value() -> None:
+    """A file has no word for None: what it leaves out is read as the default."""
+    for name in systems.names():
+        systems.load(name)
+    found, todo = [], [Description]
+    while todo:
+        described = todo.pop()
+        todo += described.__subclasses__()
+        for name, info in described.model_fields.items():
+            if type(None) in get_args(info.annotation) and not info.is_required() and info.default is not None:
+                found.append(f"{described.__name__}.{name}")
+    assert not found

@@ -376,7 +376,7 @@ def _statements(study: DriveStudy, side: int) -> None:
          "inferred; plainly trained ones and ones trained with the error are shown.", "inferred"),
         ("Programming errors are additive, normal, relative to each layer's largest weight, drawn once.", "ours"),
         ("The off state that pruned edges leave behind is assumed to be 0.5 ± 0.2 µS, 4 % of the on state.", "assumed"),
-        (f"Gradients are clipped at a norm of {recipe.clip}; the published scripts do not clip.", "ours"),
+        (f"Gradients are clipped at a norm of {recipe.clip:g}, if it is not 0; the published scripts do not.", "ours"),
         ("The grades are those of the last epoch: no epoch is chosen on test photographs, as the scripts do.", "ours"),
         (f"Accuracy and F1 are taken above the probability with the best F1 on the {settings.held_out} validation "
          "photographs, chosen for each network.", "ours"),

@@ -19,7 +19,7 @@ class Recipe(Description):
 
     ``limits``: the limiter of reprogramming starts at the first and is lowered towards the second in ``limit_steps``,
     each time the validation accuracy is the best so far. ``weights_rate`` is the best of 0.02, 0.05 and 0.1 on
-    validation samples of both tasks. ``clip`` bounds the norm of the gradient (None: not at all, as published).
+    validation samples of both tasks. ``clip`` bounds the norm of the gradient (0: not at all, as published).
     """
 
     rate: float = 0.1
@@ -29,7 +29,7 @@ class Recipe(Description):
     decay: float = 5e-4
     cosine: bool = True
     batch: int = Field(default=60, ge=2)
-    clip: float | None = 5.0
+    clip: float = Field(default=5.0, ge=0)
     kept: float = 0.5
     limits: tuple[float, float] = (0.01, 0.007)
     limit_steps: int = 15

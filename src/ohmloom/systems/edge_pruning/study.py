@@ -242,7 +242,7 @@ def _statements(context: Context[EdgeSettings]) -> None:
          "fitted"),
         ("Each layer's inputs are unsigned codes of one range for the whole batch, as published.", SCRIPTS),
         ("Weights are trained at a rate of their own, chosen on validation samples; all else is the same.", "ours"),
-        (f"Gradients are clipped at a norm of {recipe.clip}; the published scripts do not clip.", "ours"),
+        (f"Gradients are clipped at a norm of {recipe.clip:g}, if it is not 0; the published scripts do not.", "ours"),
         ("The accuracy reported is that of the last epoch: no epoch is chosen on test samples, as the scripts do.",
          "ours"),
         ("Batch norms are digital. Where it is not said that they are settled, they stay as trained after programming "

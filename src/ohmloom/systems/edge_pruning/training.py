@@ -91,7 +91,7 @@ def fit(
             loss = nn.functional.cross_entropy(network(data.images[chosen]), data.labels[chosen])
             optimiser.zero_grad()
             loss.backward()
-            if recipe.clip is not None:
+            if recipe.clip:
                 nn.utils.clip_grad_norm_(parameters, recipe.clip)
             optimiser.step()
             if recipe.cosine:
