@@ -67,7 +67,7 @@ CONTROLS = (
             expectation="No gain over trained weights at 2 %.", figure=gain(0.02), rule="at_most", bound=0,
             unit="points"),
     *(
-        Control(name=f"edges are ahead of {over.title} at 10 %", expectation="As without settled batch norms.",
+        Control(name=f"edges are ahead of {over.title} at 10 %", expectation="Edges stay ahead.",
                 figure=gain(0.1, over), rule="at_least", bound=0, unit="points")
         for over in (PLAIN_SETTLED, NOISY_SETTLED)
     ),
