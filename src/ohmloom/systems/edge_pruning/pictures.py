@@ -54,7 +54,7 @@ def plot_errors(
         known = [(error, by_seed) for error, by_seed in zip(errors, drawn, strict=True) if by_seed]
         figure = _crossings(f"{arm.title}: error at which they fall below edge pruning", own, known)
         findings.figure(figure)
-        if figure.value is not None:
+        if figure.value is not None and not arm.settled:  # four marks would hide one another
             marks[f"crossing, {arm.short}"] = figure.value
     seeds = f" of each of {len(own)} trainings" * (len(own) > 1)
     findings.plot("noise_curves", name="programming-error", noise=[100 * e for e in errors], lines=lines, marks=marks,
