@@ -84,12 +84,21 @@ def noise_curves(
     axes.set_xlabel(noise_axis)
     axes.set_ylabel(axis)
     _references(axes, references or {})
-    for label, place in (marks or {}).items():
-        axes.axvline(place, color=style.MUTED, linewidth=1.1, linestyle=(0, (1, 2)), zorder=1)
-        axes.text(place, 0.02, f" {label}", transform=axes.get_xaxis_transform(), color=style.MUTED, fontsize=7.5,
-                  rotation=90, ha="right", va="bottom", bbox=BEHIND)  # fmt: skip
+    _marks(axes, marks or {})
     style.legend_above(axes, columns=2)
     return figure
+
+
+def _marks(axes: Axes, marks: Mapping[str, float]) -> None:
+    """Vertical lines with their labels; of two that nearly touch the first has its label on the left, the second on the
+    right."""
+    near, before = 0.05 * float(np.diff(axes.get_xlim())[0]), -np.inf
+    for label, place in sorted(marks.items(), key=lambda mark: mark[1]):
+        side = "left" if place - before < near else "right"
+        axes.axvline(place, color=style.MUTED, linewidth=1.1, linestyle=(0, (1, 2)), zorder=1)
+        axes.text(place, 0.02, f" {label}", transform=axes.get_xaxis_transform(), color=style.MUTED, fontsize=7.5,
+                  rotation=90, ha=side, va="bottom", bbox=BEHIND)  # fmt: skip
+        before = place
 
 
 @style.styled
