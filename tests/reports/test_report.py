@@ -16,7 +16,8 @@ import pytest
 from ohmloom.errors import ConfigurationError, FormatError
 from ohmloom.experiments import run
 from ohmloom.experiments.plots import ImageRow, Plot
-from ohmloom.reports import write_report
+from ohmloom.reports import noise_curves, write_report
+from ohmloom.reports.curves import Series
 from ohmloom.reports.drawing import DRAW, draw
 from ohmloom.reports.photographs import COLOURS, coloured, strip
 from ohmloom.reports.style import VARIABLES
@@ -214,6 +215,21 @@ def test_noise_curves_mark_where_lines_cross() -> None:
     assert "crossing, plain</text>" in text
     assert ">published</text>" in text
     assert text.count("stroke-dasharray") > drawn("noise_curves").count("stroke-dasharray")
+
+
+def test_marks_that_nearly_touch_have_their_labels_on_either_side() -> None:
+    lines = [Series("a", (1.0, 2.0))]
+    axes = noise_curves([0, 10], lines, marks={"second": 5.2, "first": 5.0, "third": 9.0}).axes[0]
+    sides = {text.get_text().strip(): text.get_horizontalalignment() for text in axes.texts}
+    assert sides == {"first": "right", "second": "left", "third": "right"}
+
+
+def test_a_logarithmic_axis_has_plain_numbers() -> None:
+    lines = [Series("a", (1.5, 400.0))]
+    axes = noise_curves([0, 10], lines, logarithmic=True).axes[0]
+    assert axes.get_yscale() == "log"
+    assert axes.yaxis.get_major_formatter()(200.0, 0) == "200"
+    assert noise_curves([0, 10], lines).axes[0].get_yscale() == "linear"
 
 
 def test_points_outside_of_a_square_are_counted() -> None:

@@ -71,6 +71,7 @@ def noise_curves(
     marks: Mapping[str, float] | None = None,
     noise_axis: str = "test noise, % of max |W|",
     axis: str = "accuracy, %",
+    logarithmic: bool = False,
 ) -> Figure:
     """Accuracy against noise, one line per network, with a band from low to high; ``marks`` are vertical lines."""
     figure, axes = style.canvas(2.9)
@@ -78,11 +79,13 @@ def noise_curves(
         (drawn,) = axes.plot(noise, _array(line.values), "o-", label=line.label)
         if line.low is not None and line.high is not None:
             axes.fill_between(noise, _array(line.low), _array(line.high), color=drawn.get_color(), alpha=0.18, lw=0)
-    ticks = np.unique(noise)
+    ticks = np.unique(np.asarray(noise, dtype=float))
     if len(ticks) <= 10 and np.diff(ticks).min(initial=np.inf) > 0.08 * np.ptp(ticks):  # or they would overlap
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xlabel(noise_axis)
     axes.set_ylabel(axis)
+    if logarithmic:
+        style.decades(axes)
     _references(axes, references or {})
     _marks(axes, marks or {})
     style.legend_above(axes, columns=2)

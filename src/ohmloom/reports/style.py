@@ -18,6 +18,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 INK, MUTED, RULE, PAPER = "#1b2431", "#5c6775", "#d8dde4", "#fefefd"
 VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", PAPER: "var(--card)"}
@@ -93,6 +94,14 @@ def legend_above(axes: Axes, columns: int = 3, handles: list[Line2D] | None = No
     """The legend in a row above the axes, where it hides nothing; ``handles`` instead of all that has a label."""
     place = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "borderaxespad": 0.2}
     axes.legend(handles=handles, ncols=columns, columnspacing=1.4, **place)
+
+
+def decades(axes: Axes) -> None:
+    """A logarithmic vertical axis with plain numbers at 1, 2 and 5 of each decade."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def svg(figure: Figure, name: str, title: str) -> str:

@@ -80,7 +80,8 @@ class NoiseGrid(Plot):
 class NoiseCurves(Plot):
     """Accuracy against noise (or any other number), one line per network.
 
-    ``references`` are horizontal lines; ``marks`` are vertical ones, such as where two networks cross.
+    ``references`` are horizontal lines; ``marks`` are vertical ones, such as where two networks cross. ``logarithmic``:
+    the vertical axis, for positive values that spread over decades.
     """
 
     kind: Literal["noise_curves"] = "noise_curves"
@@ -90,6 +91,7 @@ class NoiseCurves(Plot):
     marks: dict[str, float] = Field(default_factory=dict)
     noise_axis: str = "test noise, % of max |W|"
     axis: str = "accuracy, %"
+    logarithmic: bool = False
 
     @model_validator(mode="after")
     def _one_value_per_noise(self) -> Self:

@@ -39,6 +39,7 @@ class Trial:
     unit: str
     axis: str
     references: Mapping[str, float] = field(default_factory=dict)
+    logarithmic: bool = False  # such numbers spread over decades
     bounds: Mapping[str, Callable[[float], float | None]] = field(default_factory=dict)
 
 
@@ -60,6 +61,7 @@ def write_noise(context: Context[Any], trained: Networks, trial: Trial) -> None:
     lines += [{"label": name, "values": [bound(n) for n in settings.noises]} for name, bound in trial.bounds.items()]
     context.findings.plot("noise_curves", name="write-noise", noise=[100 * n for n in settings.noises], lines=lines,
                           noise_axis="write noise, % of each target", axis=trial.axis, references=trial.references,
+                          logarithmic=trial.logarithmic,
                           caption=f"The loop in arrays of 64 levels: mean, least and most of {settings.dies} dies"
                           + " and training seeds" * (len(context.seeds) > 1) + ".")  # fmt: skip
     _tried(context, trained[AWARE], trial, AWARE, PRESET, preset())

@@ -48,7 +48,7 @@ def trial() -> Trial:
     """The unseen wave forms, for twins in arrays."""
     test = answers()
     return Trial(TASK, test.start, test.volts, lambda found: relative_error(found, test.states.double()).mean(-1), on,
-                 "%", "mean relative error, %", {"acceptance at 5 %": 10.0})  # fmt: skip
+                 "%", "mean relative error, %", {"acceptance at 5 %": 10.0}, logarithmic=True)  # fmt: skip
 
 
 def compare(findings: Findings, trained: Networks) -> None:
