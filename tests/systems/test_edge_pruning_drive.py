@@ -178,7 +178,7 @@ def test_figures_of_a_run_with_several_seeds_rest_on_all_of_them(
     monkeypatch.setattr("ohmloom.systems.edge_pruning.drive_study.trainings", in_this_process)
     result = run(Small(), out=tmp_path / "run")
     names = [f"{kind}, {grade}" for kind in (named.EDGES, named.WEIGHTS) for grade in (named.PR, named.ROC, "F1")]
-    for name in (*names, named.GAP, named.gain(0.2), named.gain(0.2, named.ROC)):
+    for name in (*names, named.GAP, named.gain(0.2), named.gain(0.2, area=named.ROC)):
         figure = result.figures[name]
         assert (len(figure.values), figure.spread_over) == (2, "seeds"), name
     assert result.figures[named.gain(0.2, named.NOISY)].spread_over == "dies", "programmings of the first seed alone"
