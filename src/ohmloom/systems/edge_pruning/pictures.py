@@ -45,7 +45,7 @@ def plot_errors(
 ) -> None:  # fmt: skip
     """Accuracy (or what ``axis`` says) against programming error, edges and `ARMS`, and where weights fall below."""
     errors = settings.errors
-    lines = [{"label": "edge pruning, on cells", "values": [sum(own) / len(own)] * len(errors)}]
+    lines = [{"label": "edge pruning", "values": [sum(own) / len(own)] * len(errors)}]
     marks: dict[str, float] = {}
     for arm in ARMS:
         clean = found[arm._replace(training="plain"), 0.0]  # without an error both trainings are one
