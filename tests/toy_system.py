@@ -156,6 +156,15 @@ PLOTS: list[dict[str, Any]] = [
     },
     {"kind": "point_clouds", "span": 1, "clouds": [{"title": "a", "x": [0.0, 2.0], "y": [0.5, 0.0]}] * 2},
     {"kind": "image_grid", "rows": [{"title": "a", "images": np.eye(3)[None]}]},
+    {
+        "kind": "waveforms",
+        "times": [0.0, 1.0, 2.0],
+        "time_axis": "time, µs",
+        "tracks": [
+            {"title": "a", "axis": "V", "traces": [{"label": "x", "values": [0, 1, 2]}] * 2, "bounds": [-2, 2]},
+            {"title": "b", "axis": "factor", "traces": [{"label": "y", "values": [2, 1, 0]}], "held": True},
+        ],
+    },
     {"kind": "vector_fields", "span": 1, "clouds": [{"title": "a", "x": [0], "y": [0], "u": [1], "v": [0]}]},
     {"kind": "array_maps", "panels": [{"title": "a", "values": np.array([[1.0, 2.0], [3.0, np.nan]])}]},
     {

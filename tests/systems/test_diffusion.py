@@ -12,6 +12,7 @@ from ohmloom.devices import RelativeNoise
 from ohmloom.dynamics import Multipliers
 from ohmloom.errors import ConfigurationError
 from ohmloom.random import Streams
+from ohmloom.systems.diffusion import loops
 from ohmloom.systems.diffusion.closed_loop import conditional, path_error
 from ohmloom.systems.diffusion.energy import POWER, loop_cost, processor
 from ohmloom.systems.diffusion.loops import AnalogueSampler, analogue_sampler, written
@@ -158,9 +159,9 @@ def test_read_noise_moves_the_points_and_more_of_it_moves_them_more(network: Sco
 
 def test_arrays_take_power_as_the_square_of_the_volts(network: ScoreNetwork) -> None:
     small, large = (on_loop(network, Reverse(), LOOP.replace(unit=unit, rail=10, clamp=10)) for unit in (0.1, 0.2))
-    points = torch.randn(101, 20, 2)
-    assert large.array_power(points) == pytest.approx(4 * small.array_power(points), rel=1e-4)
-    assert 0 < small.array_power(points) < POWER
+    path = loops.Path(torch.randn(101, 1, 20, 2), at_rail=0.0)
+    assert large.array_power(path) == pytest.approx(4 * small.array_power(path), rel=1e-4)
+    assert 0 < small.array_power(path) < POWER
 
 
 def test_costs_add_up(network: ScoreNetwork) -> None:

@@ -10,6 +10,7 @@ from ohmloom.dynamics.methods import Euler, Heun, Method, RungeKutta4
 from ohmloom.dynamics.netlist import loop_netlist, solve_in_ngspice
 from ohmloom.dynamics.noise import LoopNoise, SlowProcess, slow_processes
 from ohmloom.dynamics.poles import solve_with_poles
+from ohmloom.dynamics.probe import Probed, array_power, probe
 from ohmloom.dynamics.shooting import Windows, window_drives, windows
 from ohmloom.dynamics.signals import Samples, Signal, Staircase
 from ohmloom.dynamics.solving import solve
@@ -27,6 +28,7 @@ __all__ = [
     "LoopNoise",
     "Method",
     "Multipliers",
+    "Probed",
     "RungeKutta4",
     "Samples",
     "Signal",
@@ -36,11 +38,13 @@ __all__ = [
     "Units",
     "Windows",
     "adjoint_gradient",
+    "array_power",
     "drift",
     "eigenvalues",
     "largest_exponent",
     "line_conductance",
     "loop_netlist",
+    "probe",
     "refine",
     "slow_processes",
     "solve",

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ohmloom.experiments.plots import CostBars, Plot, Segmentations
 from ohmloom.experiments.result import Cost
-from ohmloom.reports import chips, courses, curves, photographs, planes, style
+from ohmloom.reports import chips, courses, curves, photographs, planes, style, waveforms
 
 DRAW: dict[str, Callable[..., Figure]] = {
     "accuracy_over_ages": curves.accuracy_over_ages,
@@ -29,11 +29,12 @@ DRAW: dict[str, Callable[..., Figure]] = {
     "image_grid": photographs.image_grid,
     "point_clouds": planes.point_clouds,
     "vector_fields": planes.vector_fields,
+    "waveforms": waveforms.waveforms,
 }
 # these take the full width of the page
 WIDE = {
     "array_maps", "courses", "floor_plan", "image_grid", "level_histograms", "point_clouds", "segmentations",
-    "vector_fields",
+    "vector_fields", "waveforms",
 }  # fmt: skip
 
 

@@ -48,9 +48,14 @@ def run_loop(
     ``step`` is that between samples in the network's time and ``gain`` its gain: the loop takes gain · step · C / g0
     seconds for one. That neighbouring states may part is what was learned, and accepted.
     """
-    seen = with_constant(signal).double()
-    times = torch.arange(len(signal), dtype=torch.float64) * (step * gain * loop.units.time)
-    volts = Samples(times, loop.units.volts(seen))
+    times, volts = loop_signal(loop, signal, step, gain=gain)
     course = loop.run(loop.units.volts(start.double()), times, signal=volts, growth="accept", noise=noise,
                       generator=generator)  # fmt: skip
     return loop.units.network(course.volts)
+
+
+def loop_signal(loop: Loop, signal: Tensor, step: float, *, gain: float = 1.0) -> tuple[Tensor, Samples]:
+    """When the loop sees each sample of a signal (samples, trajectories, channels), s, and what it sees, V: the signal
+    and the constant of one. See `run_loop`."""
+    times = torch.arange(len(signal), dtype=torch.float64) * (step * gain * loop.units.time)
+    return times, Samples(times, loop.units.volts(with_constant(signal).double()))

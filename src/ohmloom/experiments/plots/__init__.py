@@ -26,6 +26,7 @@ from ohmloom.experiments.plots.curves import (
 )
 from ohmloom.experiments.plots.photographs import ImageGrid, ImageRow, Picture, Segmentations, hexed
 from ohmloom.experiments.plots.planes import Cloud, PointClouds, VectorFields
+from ohmloom.experiments.plots.waveforms import Trace, Track, Waveforms
 
 __all__ = [
     "AblationBars",
@@ -53,7 +54,10 @@ __all__ = [
     "PulseHistogram",
     "Rectangle",
     "Segmentations",
+    "Trace",
+    "Track",
     "VectorFields",
+    "Waveforms",
     "hexed",
     "plain",
 ]

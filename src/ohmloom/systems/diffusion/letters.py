@@ -17,6 +17,7 @@ from ohmloom.systems.diffusion.letters_pictures import plot_images, plot_latents
 from ohmloom.systems.diffusion.letters_study import LetterStudy
 from ohmloom.systems.diffusion.letters_training import letter_training, restored_coder, restored_judge, train_coder
 from ohmloom.systems.diffusion.loops import AnalogueSampler, written
+from ohmloom.systems.diffusion.pictures import plot_signals
 from ohmloom.systems.diffusion.publication import PAPER, SCRIPTS
 from ohmloom.systems.diffusion.settings import KINDS, Group, Kind, LetterSettings, Wanted, WantedCoder
 from ohmloom.systems.diffusion.study import mean
@@ -61,7 +62,7 @@ class DiffusionLetters(System[LetterSettings]):
         _cells(study)
         _paths(study)
         _pictures(study)
-        _cost(study)
+        _circuit(study)
         _statements(context)
 
 
@@ -235,9 +236,11 @@ def _pictures(study: LetterStudy) -> None:
     plot_images(study, seed, streams)
 
 
-def _cost(study: LetterStudy) -> None:
+def _circuit(study: LetterStudy) -> None:
     analogue = _exact(study).of_class(0)
-    price(study, analogue.array_power(analogue.run(study.start(500)[0]).points[:, 0]), named.CLAIMS, RELEASED_STEPS)
+    path = analogue.run(study.start(500)[0])
+    plot_signals(study.findings, analogue, path, "one latent of the first class")
+    price(study, analogue.array_power(path), named.CLAIMS, RELEASED_STEPS)
 
 
 def _rounded(found: list[list[float]]) -> list[float]:

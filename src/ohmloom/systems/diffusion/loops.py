@@ -11,7 +11,18 @@ from torch import Tensor
 from ohmloom.chips import Chip, Mapping, store
 from ohmloom.codesign.diffusion import Reverse, ScoreNetwork, VariancePreserving
 from ohmloom.devices import Device, OpenLoop
-from ohmloom.dynamics import Circuit, Heun, Loop, Multipliers, Staircase, refine, solve, weight_conductance
+from ohmloom.dynamics import (
+    Circuit,
+    Heun,
+    Loop,
+    Multipliers,
+    Staircase,
+    array_power,
+    probe,
+    refine,
+    solve,
+    weight_conductance,
+)
 from ohmloom.random import Streams
 from ohmloom.systems.diffusion.settings import LoopSettings
 
@@ -113,15 +124,11 @@ class AnalogueSampler:
                           generator=generator)  # fmt: skip
         return Path(loop.units.network(course.volts), course.at_rail)
 
-    def array_power(self, points: Tensor) -> float:
-        """What the cells of all arrays dissipate on average, W: Σ G v² of their inputs along ``points`` of one die."""
-        unit, total = self.loop.units.voltage, 0.0
-        hidden = self.network.passed(points[:-1], self.added.unsqueeze(1)).hidden
-        for matrix, inputs in zip(self.loop.matrices, (points[:-1], *hidden), strict=True):
-            squares = (unit * inputs).square().flatten(0, -2).mean(0)  # (in), V²
-            cells = matrix.conductance()[0].sum((0, 1))  # (segments, rows, columns), S
-            total += float((matrix.segments.unfold(cells).sum(-1)[: len(squares)] * squares).sum())
-        return total
+    def array_power(self, path: Path) -> float:
+        """What the cells of all arrays dissipate on average along a path, W, of the first die."""
+        volts = self.loop.units.volts(path.points)
+        probed = probe(self.loop, volts, self.times(), signal=self.signal, gains=self.gains)
+        return float(array_power(self.loop, probed)[0])
 
 
 def written(error: float) -> Device:

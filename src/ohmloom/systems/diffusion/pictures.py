@@ -9,6 +9,9 @@ from torch import Tensor
 
 from ohmloom.codesign.diffusion import Ring, ScoreNetwork, VariancePreserving
 from ohmloom.experiments import Findings
+from ohmloom.experiments.loops import show_loop
+from ohmloom.quantities import VOLTAGE, show
+from ohmloom.systems.diffusion.loops import AnalogueSampler, Path
 
 SHOWN, SPAN, GRID = 1_000, 1.5, 13
 
@@ -38,3 +41,18 @@ def plot_scores(findings: Findings, network: ScoreNetwork, ring: Ring, times: tu
     findings.plot("vector_fields", clouds=clouds, span=SPAN,
                   caption="The score times the deviation of the noise: where a denoiser would move a point; arrows "
                   "longer than 3 are cut there.")  # fmt: skip
+
+
+def plot_signals(findings: Findings, analogue: AnalogueSampler, path: Path, what: str) -> None:
+    """What the nodes of a loop carry along a path."""
+    unit = show(analogue.settings.unit, VOLTAGE)
+    show_loop(
+        findings,
+        analogue.loop,
+        analogue.loop.units.volts(path.points),
+        analogue.times(),
+        signal=analogue.signal,
+        gains=analogue.gains,
+        caption=f"What the loop carries while it generates {what}, {unit} a unit: staircases of "
+        f"{analogue.settings.ticks} ticks from the converters, outputs of the rectifiers, and the integrators.",
+    )

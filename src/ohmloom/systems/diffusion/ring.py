@@ -18,7 +18,7 @@ from ohmloom.systems.diffusion import ring_claims as named
 from ohmloom.systems.diffusion.closed_loop import held
 from ohmloom.systems.diffusion.energy import price
 from ohmloom.systems.diffusion.loops import analogue_sampler, written
-from ohmloom.systems.diffusion.pictures import plot_points, plot_scores
+from ohmloom.systems.diffusion.pictures import plot_points, plot_scores, plot_signals
 from ohmloom.systems.diffusion.publication import PAPER, SCRIPTS
 from ohmloom.systems.diffusion.ring_checks import exact, multipliers, paths, read_noise, steps
 from ohmloom.systems.diffusion.ring_designs import Generated, compare
@@ -82,7 +82,7 @@ class DiffusionRing(System[RingSettings]):
         written_on = _write_errors(study)
         array = {sampler: of_dies for (what, sampler), of_dies in on_array(study).items() if what == SOUND}
         compare(studies, Generated(software, written_on, array))
-        for part in (steps, paths, multipliers, read_noise, _pictures, _cost):
+        for part in (steps, paths, multipliers, read_noise, _pictures, _circuit):
             part(study)
         _statements(context)
 
@@ -175,9 +175,11 @@ def _write_errors(study: RingStudy) -> Grid:
     return found
 
 
-def _cost(study: RingStudy) -> None:
+def _circuit(study: RingStudy) -> None:
     analogue = exact(study, RELEASED)
-    price(study, analogue.array_power(analogue.run(study.start(500)).points[:, 0]), named.CLAIMS, RELEASED_STEPS)
+    path = analogue.run(study.start(500))
+    plot_signals(study.findings, analogue, path, "one point")
+    price(study, analogue.array_power(path), named.CLAIMS, RELEASED_STEPS)
 
 
 def _statements(context: Context[RingSettings]) -> None:

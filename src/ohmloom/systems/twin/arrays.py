@@ -9,13 +9,15 @@ from typing import Any
 
 from torch import Tensor
 
-from ohmloom.codesign.neural_ode import place_loop, run_loop
+from ohmloom.codesign.neural_ode import loop_signal, place_loop, run_loop
 from ohmloom.devices import Device, RelativeNoise
 from ohmloom.dynamics import Circuit, Loop, LoopNoise
 from ohmloom.experiments import Context, Figure, Findings
+from ohmloom.experiments.loops import show_loop
+from ohmloom.quantities import VOLTAGE, show
 from ohmloom.random import Streams
 from ohmloom.systems.twin.networks import DrivenODE, Model, Networks, Task, preset
-from ohmloom.systems.twin.settings import AWARE, FILES, TWIN, TwinSettings
+from ohmloom.systems.twin.settings import AWARE, FILES, TWIN, WRITE, TwinSettings
 
 CIRCUIT = Circuit()  # 0.1 V a unit, 10 nF, ideal amplifiers: what cells do is to be seen alone
 READ_TIME = 1e-6  # s, for which read noise is given
@@ -102,6 +104,16 @@ def course_in_arrays(model: Model, device: Device, trial: Trial, streams: Stream
     """The states (samples, dies, trajectories, states) of the loop in fresh cells."""
     loop = place(model, device, streams.child("arrays"), dies)
     return run_loop(loop, trial.start, trial.signal, trial.task.step)
+
+
+def signals(context: Context[Any], model: Model, trial: Trial, channels: Sequence[str], what: str) -> None:
+    """Record what the nodes of the loop carry on one die with the write noise of the training."""
+    loop = place(model, preset(WRITE), Streams(context.seed).child("signals"), 1)
+    times, volts = loop_signal(loop, trial.signal, trial.task.step)
+    course = loop.units.volts(run_loop(loop, trial.start, trial.signal, trial.task.step))
+    show_loop(context.findings, loop, course, times, signal=volts, channels=(*channels, "constant"),
+              caption=f"What the loop of one die with {at_noise(WRITE)} carries while it follows {what}, "
+              f"{show(CIRCUIT.unit, VOLTAGE)} a unit.")  # fmt: skip
 
 
 def read_noise(context: Context[Any], model: Model, trial: Trial) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
-from ohmloom.codesign.neural_ode import DrivenODE, run_loop, sampled
-from ohmloom.dynamics import Loop, line_conductance
-from ohmloom.dynamics.stack import hidden
+from ohmloom.codesign.neural_ode import DrivenODE, loop_signal, run_loop
+from ohmloom.dynamics import Loop, array_power, probe
 from ohmloom.experiments import Context, Cost, CostShare, Figure
 from ohmloom.random import Streams
 from ohmloom.systems.twin.arrays import CIRCUIT, Trial, place
@@ -102,24 +100,12 @@ def price(context: Context[Any], model: Model, trial: Trial) -> None:
 
 
 def spent(network: DrivenODE, loop: Loop, start: Tensor, signal: Tensor, step: float) -> Spent:
-    """Price a run of ``loop`` (one die) from ``start`` under ``signal``, samples of ``step`` in the network's time.
-
-    The lines' voltages are those of the learned network along the loop's course.
-    """
-    units, double = loop.units, [weight.detach().double() for weight in network.weights]
-    course = run_loop(loop, start, signal, step)[:, 0]
-    drives, stack = network.drives(sampled(signal.double()), double), network.stack(double)
-    held = [hidden(stack, course[number], drives.at(number, 0)) for number in range(len(signal) - 1)]
-    array = 0.0
-    for layer, matrix in enumerate(loop.matrices):
-        lines = torch.cat([one[layer] for one in held])
-        if layer == 0:
-            seen = signal[:-1].flatten(0, 1).to(lines)
-            lines = torch.cat([lines, seen, torch.ones_like(lines[:, :1])], 1)
-        array += float(line_conductance(matrix)[0].sum() * lines.square().mean()) * units.voltage**2
-    samples = len(signal) - 1
+    """Price a run of ``loop`` (one die) from ``start`` under ``signal``, samples of ``step`` in the network's time."""
+    times, volts = loop_signal(loop, signal, step, gain=network.gain)
+    course = loop.units.volts(run_loop(loop, start, signal, step, gain=network.gain))
+    inputs = [weight.shape[1] for weight in network.weights]
     return Spent(
-        samples=samples, step=step, seconds=samples * step * network.gain * units.time, time_constant=units.time,
-        transimpedance=sum(weight.shape[0] for weight in double[:-1]), integrators=network.states,
-        inverters=sum(weight.shape[1] for weight in double), array_watts=array,
+        samples=len(signal) - 1, step=step, seconds=float(times[-1]), time_constant=loop.units.time,
+        transimpedance=sum(inputs[1:]), integrators=network.states, inverters=sum(inputs),
+        array_watts=float(array_power(loop, probe(loop, course, times, signal=volts))[0]),
     )  # fmt: skip

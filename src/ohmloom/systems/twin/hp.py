@@ -63,6 +63,7 @@ class TwinHP(System[TwinSettings]):
         arrays.write_noise(context, networks, trial)
         trimming(context, networks)
         arrays.read_noise(context, networks[AWARE][0], trial)
+        arrays.signals(context, networks[AWARE][0], trial, ("signal",), "a sine that it never saw")
         costs.price(context, networks[AWARE][0], trial)
         hp_pictures.draw(findings, {model: made[0] for model, made in networks.items()}, context.streams)
         _statements(context)

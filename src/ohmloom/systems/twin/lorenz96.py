@@ -53,6 +53,7 @@ class TwinLorenz96(System[LorenzSettings]):
         trial = study.trial()
         arrays.write_noise(context, networks, trial)
         arrays.read_noise(context, networks[AWARE][0], trial)
+        arrays.signals(context, networks[AWARE][0], trial, (), "an unseen start")
         costs.price(context, networks[AWARE][0], trial)
         lorenz96_pictures.draw(study, networks, runs)
         _statements(context)
