@@ -89,13 +89,19 @@ def test_cells_in_parallel_err_less_by_their_root():
         torch.testing.assert_close(found[0], weight.detach(), rtol=0, atol=1e-12)
 
 
-def test_draws_are_fresh_and_pass_the_gradient_of_the_weights():
-    weight = torch.ones(3, 2, requires_grad=True)
+def test_draws_are_fresh_and_pass_the_gradient_of_the_weights_and_of_their_spread():
+    weight = torch.tensor([[0.5, -1.0], [0.2, 0.7], [-0.3, 0.9]], dtype=torch.float64, requires_grad=True)
     first, second = (written([weight], BLIND, 2, g)[0] for g in [torch.Generator().manual_seed(0)] * 2)
     assert first.shape == (2, 3, 2)
     assert not torch.equal(first, second)
-    first.sum().backward()
-    torch.testing.assert_close(weight.grad, torch.full((3, 2), 2.0))
+
+    def draw(weight: torch.Tensor) -> torch.Tensor:
+        return written([weight], BLIND, 2, torch.Generator().manual_seed(0))[0]
+
+    assert torch.autograd.gradcheck(draw, weight)
+    scale = torch.autograd.grad(draw(weight).square().sum(), weight)[0][0, 1]
+    alone = torch.autograd.grad(draw(weight)[:, 0, 1].square().sum(), weight)[0][0, 1]
+    assert not torch.isclose(scale, alone)  # the largest weight answers for the noise of all others
 
 
 def test_the_range_is_free_up_to_its_limit():

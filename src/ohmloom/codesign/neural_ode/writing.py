@@ -33,12 +33,15 @@ def write_deviation(weight: Tensor, device: Device) -> Tensor:
 def written(weights: Iterable[Tensor], device: Device, draws: int, generator: torch.Generator) -> list[Tensor]:
     """Fresh draws of what cells hold of each of ``weights``: (draws, out, in), differentiable by the weights.
 
-    The spread itself passes no gradient: the noise is to be borne, `range_penalty` is what makes it smaller.
+        w' = w + σ_w(w) z,   z ~ N(0, 1)
+
+    The spread passes its gradient as well, so that training also moves weights to where cells err less: the largest of
+    a layer, which sets the scale of all others, feels what its range costs them. See `range_penalty`.
     """
     drawn = []
     for weight in weights:
         noise = torch.randn(draws, *weight.shape, generator=generator, dtype=weight.dtype)
-        drawn.append(weight + noise * write_deviation(weight.detach(), device))
+        drawn.append(weight + noise * write_deviation(weight, device))
     return drawn
 
 

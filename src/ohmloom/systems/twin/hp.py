@@ -32,8 +32,8 @@ ONCE = (RNN, GRU, LSTM)  # of the first training seed: nothing is asked of them
 BRIEF = Shooting(windows=16, steps=40, whole=1)
 RECORD = SAMPLES // COARSE  # steps: the noise-aware twins see whole records, over which a die's errors pile up
 SETTINGS = TwinSettings(
-    plan=Shooting(steps=1500, whole=50), dies=10, draws=8,
-    aware=Shooting(length=RECORD, windows=8, steps=1500, whole=0, relative=True),
+    plan=Shooting(steps=1500, whole=50), dies=10, draws=16,
+    aware=Shooting(length=RECORD, windows=4, steps=6000, whole=0, relative=True),
 )  # fmt: skip
 
 
