@@ -16,7 +16,7 @@ from ohmloom.systems.twin.settings import AWARE, GRU, LSTM, RNN, TWIN
 
 MODELS = (AWARE, TWIN, LSTM, GRU, RNN)
 BRIEF = Shooting(length=10, windows=32, steps=60, whole=0)
-PLAN = Shooting(length=10, windows=64, steps=4000, whole=0)
+PLAN = Shooting(length=10, windows=64, steps=12_000, whole=0)
 SETTINGS = LorenzSettings(plan=PLAN, aware=PLAN, draws=2)
 
 
