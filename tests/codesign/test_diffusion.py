@@ -294,6 +294,23 @@ def test_networks_trained_side_by_side_become_what_they_become_alone(classes: in
         assert float((alone - first).detach().abs().max()) > 0.05
 
 
+def test_a_running_mean_of_the_weights_is_what_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """m ← a m + (1 - a) w, from the weights after one, two and three steps, which draw what a longer run draws."""
+    monkeypatch.setattr("ohmloom.codesign.diffusion.training.AHEAD", 1)
+
+    def trained(steps: int, average: float) -> torch.Tensor:
+        network = ScoreNetwork(seed=4)
+        recipe = ScoreRecipe(steps=steps, batch=32, rate=1e-2, average=average, saturation=0)
+        train_score(network, VariancePreserving(last=5), PAIR.sample(50, generator()), recipe, seed=7)
+        return torch.nn.utils.parameters_to_vector(network.parameters()).detach()
+
+    mean = torch.nn.utils.parameters_to_vector(ScoreNetwork(seed=4).parameters()).detach()
+    for steps in (1, 2, 3):
+        mean = 0.8 * mean + 0.2 * trained(steps, 0.0)
+    torch.testing.assert_close(trained(3, 0.8), mean)
+    assert not torch.allclose(trained(3, 0.0), mean)
+
+
 def test_a_step_is_that_of_the_plain_network_under_adam() -> None:
     """Without noise, against autograd through the network itself, its norm clipped by torch's own function."""
     network, schedule, data = ScoreNetwork(seed=4), VariancePreserving(last=5), PAIR.sample(50, generator())

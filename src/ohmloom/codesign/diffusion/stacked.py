@@ -60,9 +60,9 @@ class StackedNetworks:
         return self.networks[0].passed(x, signals, self.layers(named))
 
     @torch.no_grad()
-    def write_back(self) -> None:
-        """Give the networks their numbers."""
-        named = self.named(self.values)
+    def write_back(self, values: Tensor) -> None:
+        """Give the networks their numbers, (networks, parameters)."""
+        named = self.named(values)
         for number, network in enumerate(self.networks):
             for name, parameter in network.named_parameters():
                 parameter.copy_(named[name][number])
