@@ -16,7 +16,7 @@ from ohmloom.nn import Perturbation
 
 
 class StackedNetworks:
-    """``values`` (networks, parameters) are copies of all parameters; `write_back` hands them to the networks.
+    """``values`` (networks, parameters) are copies of all parameters; `write_back` gives such numbers to the networks.
 
     Raises ConfigurationError for networks of different sizes, and for none.
     """
